@@ -1,0 +1,3 @@
+"""Descent: train, track and compare neural networks from one configuration."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,153 @@
+"""From a Config to the objects that train. The only place where a `_target_` becomes an object."""
+
+import inspect
+import logging
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+from hydra.errors import InstantiationException
+from hydra.utils import instantiate
+from torch import nn
+from torch.optim import Optimizer
+
+from descent import contradictions, rules, sizing
+from descent.config import Component, Config
+from descent.data.loading import Feed
+from descent.data.scaling import Scaling
+from descent.data.split import Data
+from descent.engine import Engine, Recipe
+from descent.errors import DescentError, UsageError
+from descent.regularization.method import weights
+from descent.reproducibility import seeded
+from descent.restoring import BestWeights
+from descent.tasks.measures import measures_of
+
+PER_BATCH_HOOKS = (
+    "on_train_batch_start",
+    "on_train_batch_end",
+    "on_before_zero_grad",
+    "on_before_backward",
+    "on_after_backward",
+    "on_before_optimizer_step",
+)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A run that is ready to start."""
+
+    data: Data
+    engine: Engine
+    callbacks: list[pl.Callback]
+    threads: int
+    parameters: int
+    multiply_adds: int
+
+    @property
+    def steps(self) -> int:
+        """Optimizer steps of the whole run, where nothing ends it early."""
+        recipe = self.engine.recipe
+        return recipe.epochs * recipe.feed.steps(len(self.data.train))
+
+
+def assemble(config: Config) -> Parts:
+    """Data, model, and the engine that trains one on the other; the initial weights are a function of the seed."""
+    data: Data = _build("dataset", config.dataset)
+    contradictions.refuse_batches(config.batch_size, config.accumulate, len(data.train))
+    batch_size = len(data.train) if config.batch_size == "full" else config.batch_size
+    with seeded(config.seed, "initialisation"):
+        model: nn.Module = _build("model", config.model, input_shape=data.input_shape, outputs=data.outputs)
+    methods = [_build(f"regularization.{item.choice}", item) for item in config.regularization if item.target]
+    callbacks = [instantiate(callback) for callback in config.trainer.get("callbacks") or []]
+    work = sizing.multiply_adds(model, data.input_shape)
+    hooked = config.trainer["devices"] > 1 or any(map(_has_batch_hooks, callbacks))
+    step_rows = batch_size * config.accumulate
+    row_bytes = 4 * data.train.inputs[0].numel()
+    fitting = 1 if hooked else sizing.chunk_for(work * step_rows, row_bytes, step_rows)
+    chunk = fitting if config.loader.chunk == "auto" or hooked else config.loader.chunk
+    recipe = Recipe(
+        optimizer=_optimizer(config),
+        schedule=_build("scheduler", config.scheduler),
+        methods=methods,
+        loss=_build("loss", config.loss),
+        measures=measures_of(data.task),
+        feed=Feed(
+            batch_size,
+            config.accumulate,
+            chunk,
+            config.loader.drop_last,
+            config.seed,
+            config.loader.stream,
+            config.loader.workers,
+        ),
+        best=BestWeights(config.objective, config.direction, keep=config.restore == "best"),
+        epochs=config.epochs,
+        hooked=hooked,
+    )
+    threads = sizing.threads_for(work * batch_size) if config.threads == "auto" else config.threads
+    engine = Engine(model, Scaling(data.train.inputs), data, recipe)
+    return Parts(data, engine, callbacks, threads, sizing.parameter_count(model), work)
+
+
+def build_trainer(config: Config, callbacks: list[pl.Callback], loggers: list[Any], directory: Path) -> pl.Trainer:
+    """Lightning's Trainer, with the arguments of the trainer group and none of the work we do ourselves."""
+    _silence_lightning()
+    own = {key: value for key, value in config.trainer.items() if key not in ("callbacks", "enable_progress_bar")}
+    return pl.Trainer(
+        **own,
+        max_epochs=config.epochs,
+        accelerator={"cuda": "gpu"}.get(config.device, config.device),
+        precision={"32": "32-true", "64": "64-true"}.get(config.precision, config.precision),  # type: ignore[arg-type]
+        callbacks=callbacks,
+        logger=loggers,
+        default_root_dir=directory,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        use_distributed_sampler=False,
+    )
+
+
+def _silence_lightning() -> None:
+    """Its advertisements, and its advice on loaders that we do not use."""
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", module="pytorch_lightning")
+
+
+def _build(key: str, component: Component, **provided: Any) -> Any:
+    try:
+        return instantiate(component.settings, **provided, _convert_="all")
+    except InstantiationException as error:
+        cause = error.__cause__ or error
+        if isinstance(cause, DescentError):
+            raise cause from None
+        raise UsageError(
+            rules.cut(f"{key}: {component.target} cannot be built: {cause}", rules.LONGEST_LINE)
+        ) from error
+
+
+def _optimizer(config: Config) -> Callable[[nn.Module], Optimizer]:
+    """A function of the model: decay acts on weights, not on biases and norms; fused kernels where torch has them."""
+    factory = _build("optimizer", config.optimizer)
+    takes = inspect.signature(factory.func).parameters
+    fused = {"fused": True} if "fused" in takes and "fused" not in config.optimizer.settings else {}
+
+    def build(model: nn.Module) -> Optimizer:
+        parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        decayed = {id(weight) for weight in weights(parameters)}
+        groups: Any = parameters
+        if config.weight_decay > 0:
+            exempt = [parameter for parameter in parameters if id(parameter) not in decayed]
+            groups = [{"params": weights(parameters)}, {"params": exempt, "weight_decay": 0.0}]
+        return factory(groups, **fused)  # type: ignore[no-any-return]
+
+    return build
+
+
+def _has_batch_hooks(callback: pl.Callback) -> bool:
+    return any(getattr(type(callback), hook) is not getattr(pl.Callback, hook) for hook in PER_BATCH_HOOKS)

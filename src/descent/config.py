@@ -1,0 +1,221 @@
+"""From the composed YAML to a typed, checked, frozen Config. After this nobody reads raw configuration.
+
+Nothing heavy is imported here, so a wrong command is refused in a fraction of a second.
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, cast
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
+
+from descent import contradictions, rules
+from descent.errors import UsageError
+from descent.rules import refuse
+from descent.vocabulary import LOSS, METRICS, OBJECTIVE, Direction, better_direction
+
+GROUPS = ("model", "optimizer", "scheduler", "dataset", "augmentation", "loss", "trainer", "tracking")
+NODES = (*GROUPS, "loader", "regularization")
+ABOUT_NODES = ("allowed", "requires")  # keys that describe a node and are no settings of it
+
+
+@dataclass(frozen=True)
+class Component:
+    """One choice of a group: its file's name and the settings that build it (`_target_` and arguments)."""
+
+    choice: str
+    settings: dict[str, Any]
+
+    @property
+    def target(self) -> str | None:
+        return self.settings.get("_target_")
+
+
+@dataclass(frozen=True)
+class Loader:
+    chunk: int | Literal["auto"]
+    stream: bool
+    workers: int
+    drop_last: bool
+
+
+@dataclass(frozen=True)
+class Tracking:
+    kind: Literal["local", "server", "none"]
+    uri: str | None
+    experiment: str
+    model: bool
+    steps: bool
+
+
+@dataclass(frozen=True)
+class Config:
+    """Everything a run is made from. `settings` is the same as nested plain values, for the record."""
+
+    lr: float
+    weight_decay: float
+    batch_size: int | Literal["full"]
+    accumulate: int
+    epochs: int
+    seed: int
+    objective: str
+    direction: Direction
+    restore: Literal["best", "last"]
+    device: Literal["auto", "cpu", "cuda"]
+    precision: str
+    threads: int | Literal["auto"]
+    determinism: Literal["exact", "fast"]
+    name: str
+    tags: dict[str, str]
+    dry_run: bool
+    loader: Loader
+    tracking: Tracking
+    model: Component
+    optimizer: Component
+    scheduler: Component
+    regularization: tuple[Component, ...]
+    dataset: Component
+    augmentation: Component
+    loss: Component
+    trainer: dict[str, Any]
+    settings: dict[str, Any]
+
+    @property
+    def choices(self) -> dict[str, str]:
+        """Group → choice, as it is recorded."""
+        one = {group: getattr(self, group).choice for group in GROUPS if group not in ("trainer", "tracking")}
+        return {**one, "regularization": "+".join(sorted(item.choice for item in self.regularization))}
+
+    @property
+    def monitored(self) -> set[str]:
+        """Every metric that something in this run waits for."""
+        parts = (self.scheduler, *self.regularization)
+        return {self.objective} | {part.settings["monitor"] for part in parts if "monitor" in part.settings}
+
+
+def project_root() -> Path:
+    """Where runs, data and the local store live: the entry point sets it, so that any working directory will do."""
+    return Path(os.environ.get("DESCENT_ROOT", ".")).resolve()
+
+
+def parse(raw: DictConfig, choices: Mapping[str, Any], overrides: Sequence[str]) -> Config:
+    """The typed configuration, or UsageError with the first thing that is wrong in one line."""
+    contradictions.refuse_doubled_items(overrides)
+    plain = _resolve(raw)
+    settings = _checked(plain, plain, choices, "")
+    contradictions.refuse_all(settings)
+    return _typed(settings, choices)
+
+
+def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested settings as `model.hidden` paths; lists stay whole."""
+    out: dict[str, Any] = {}
+    for key, value in settings.items():
+        path = f"{prefix}{key}"
+        out.update(flat(value, f"{path}.") if isinstance(value, Mapping) else {path: value})
+    return out
+
+
+def _resolve(raw: DictConfig) -> dict[str, Any]:
+    """Plain values; objective and direction are decided first, for what interpolates from them."""
+    config = cast(DictConfig, OmegaConf.create(OmegaConf.to_container(raw)))
+    try:
+        task, has_validation = config.dataset.task, config.dataset.val_fraction != 0
+        if task in METRICS and config.objective == "auto":
+            config.objective = f"val/{OBJECTIVE[task]}" if has_validation else "train/loss"
+        if task in METRICS and config.direction == "auto" and str(config.objective).split("/")[-1] in METRICS[task]:
+            config.direction = better_direction(config.objective, task)
+        return cast(dict[str, Any], OmegaConf.to_container(config, resolve=True, throw_on_missing=True))
+    except MissingMandatoryValue as error:
+        key = str(error.full_key)
+        raise refuse(key, "nothing", "a value", f"set {key}=…") from None
+    except OmegaConfBaseException as error:
+        raise UsageError(f"{error.full_key}: {str(error).splitlines()[0]}"[: rules.LONGEST_LINE]) from None
+
+
+def _checked(node: dict[str, Any], whole: dict[str, Any], choices: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    """The node without its `allowed` and `requires`, every value under the rule that stands beside it."""
+    allowed: dict[str, str] = node.get("allowed", {})
+    out: dict[str, Any] = {}
+    for key, value in node.items():
+        path = f"{prefix}{key}"
+        if key in ABOUT_NODES:
+            continue
+        if key in allowed:
+            out[key] = _obey(path, value, str(allowed[key]), whole)
+        elif isinstance(value, dict) and (path in NODES or prefix == "regularization."):
+            out[key] = _checked(value, whole, choices, f"{path}.")
+        elif key.startswith("_") or "_target_" in node or prefix == "trainer.":
+            out[key] = value  # an argument of the target: its signature is checked once it can be imported
+        else:
+            raise unknown_key(path, whole)
+    for condition in _listed(node.get("requires")):
+        contradictions.refuse_unmet(prefix.rstrip("."), condition, whole, choices)
+    return out
+
+
+def unknown_key(path: str, whole: Mapping[str, Any]) -> UsageError:
+    """The refusal of a key that does not exist, with the nearest one that does."""
+    parent, _, name = path.rpartition(".")
+    keys = [key for key in flat(whole) if not any(part in ABOUT_NODES or part[:1] == "_" for part in key.split("."))]
+    known = sorted({key for key in keys if key != path} | set(GROUPS))
+    beside = [key for key in known if key.rpartition(".")[0] == parent]
+    shown = " ".join(key.rpartition(".")[2] for key in beside) or "see --help"
+    line = f"{path}: unknown key; allowed{f' under {parent}' if parent else ''}: {shown}"
+    hint = rules.near(path, beside) or rules.near(name, beside) or rules.near(path, known)
+    room = rules.LONGEST_LINE - len(hint) - 2
+    return UsageError(f"{rules.cut(line, room)}; {hint}" if hint else rules.cut(line, rules.LONGEST_LINE))
+
+
+def _obey(path: str, value: Any, rule: str, whole: dict[str, Any]) -> Any:
+    if rule.startswith("follows "):
+        source, _, default = rule.removeprefix("follows ").partition(" else ")
+        expected = contradictions.lookup(whole, source, default)
+        if str(value) != str(expected):
+            item = source.split(".")[1] if source.startswith("regularization.") else ""
+            hint = f"set {source}={value} instead" + (f", with {item} in regularization=[…]" if item else "")
+            raise refuse(path, value, f"the value of {source}", hint)
+        return value
+    try:
+        return rules.check(rule, value)
+    except rules.Mismatch:
+        words = [word for word in rule.split(" | ") if " " not in word]
+        hint = rules.near(str(value), words) if isinstance(value, str) else ""
+        raise refuse(path, value, rule, hint) from None
+
+
+def _listed(value: Any) -> list[str]:
+    return value if isinstance(value, list) else [value] if value else []
+
+
+def _typed(settings: dict[str, Any], choices: Mapping[str, Any]) -> Config:
+    task = settings["dataset"]["task"]
+    direction_of = {settings["objective"]: settings["direction"]}
+    for node in (settings["scheduler"], *settings["regularization"].values()):
+        if node.get("direction") == "auto":
+            node["direction"] = direction_of.get(node["monitor"]) or better_direction(node["monitor"], task)
+    choices = {**choices, "loss": LOSS[task] if choices.get("loss") == "auto" else choices.get("loss")}
+    components = {
+        group: Component(str(choices[group]), settings[group])
+        for group in GROUPS
+        if group not in ("trainer", "tracking")
+    }
+    items = tuple(Component(name, node) for name, node in sorted(settings["regularization"].items()))
+    named = {key: settings[key] for key in Config.__dataclass_fields__ if key in settings and key not in GROUPS}
+    return Config(
+        **{
+            **named,
+            **components,
+            "precision": str(settings["precision"]),
+            "restore": "last" if settings["dataset"]["val_fraction"] == 0 else settings["restore"],
+            "tags": {str(key): str(value) for key, value in (settings["tags"] or {}).items()},
+            "loader": Loader(**settings["loader"]),
+            "tracking": Tracking(**settings["tracking"]),
+            "trainer": settings["trainer"],
+            "regularization": items,
+            "settings": settings,
+        }
+    )

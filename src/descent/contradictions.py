@@ -1,0 +1,158 @@
+"""Settings that are fine one by one and wrong together. Each check is a function of the plain settings."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from descent.errors import UsageError
+from descent.rules import near, refuse
+from descent.vocabulary import METRICS, metric_names
+
+# Lightning arguments that manual optimization cannot honour or that have a knob of ours: argument → what to use.
+OURS = {
+    "gradient_clip_val": "regularization=[gradient_clipping]",
+    "gradient_clip_algorithm": "regularization=[gradient_clipping]",
+    "accumulate_grad_batches": "accumulate=…",
+    "max_epochs": "epochs=…",
+    "min_epochs": "epochs=…",
+    "max_steps": "epochs=…",
+    "min_steps": "epochs=…",
+    "precision": "precision=…",
+    "accelerator": "device=…",
+    "deterministic": "determinism=…",
+    "benchmark": "determinism=…",
+    "logger": "tracking=…",
+    "log_every_n_steps": "tracking.steps=true",
+    "default_root_dir": "hydra.run.dir=…",
+    "enable_checkpointing": "restore=…",
+    "fast_dev_run": "dry_run=true",
+    "overfit_batches": "dataset.samples=…",
+    "limit_train_batches": "epochs=…",
+    "val_check_interval": "trainer.check_val_every_n_epoch=…",
+    "num_sanity_val_steps": "dry_run=true",
+    "reload_dataloaders_every_n_epochs": "nothing: the order already differs in every epoch",
+}
+_REGULARIZATION = re.compile(r"\+?regularization=\[(.*)\]", re.DOTALL)
+
+
+def lookup(settings: Mapping[str, Any], path: str, default: Any = None) -> Any:
+    """The value at a dotted path, or the default."""
+    node: Any = settings
+    for part in path.split("."):
+        if not isinstance(node, Mapping) or part not in node:
+            return default
+        node = node[part]
+    return node
+
+
+def refuse_doubled_items(overrides: Sequence[str]) -> None:
+    """`regularization=[l2,l2]` composes in silence: the second is merged into the first."""
+    for override in overrides:
+        if found := _REGULARIZATION.fullmatch(override):
+            items = [item.strip(" '\"") for item in found[1].split(",")]
+            doubled = sorted({item for item in items if items.count(item) > 1})
+            if doubled:
+                raise refuse("regularization", f"[{found[1]}]", "each item once", f"leave one {doubled[0]}")
+
+
+def refuse_unmet(owner: str, condition: str, settings: Mapping[str, Any], choices: Mapping[str, Any]) -> None:
+    """`requires: model.dropout` asks that the key exists, `requires: dataset.task=classification` for its value."""
+    path, _, wanted = condition.partition("=")
+    got = lookup(settings, path)
+    if (str(got) in wanted.split("|")) if wanted else got is not None:
+        return
+    key, _, item = owner.partition(".")
+    group = path.partition(".")[0]
+    if wanted:
+        raise refuse(
+            key, item or choices[key], f"with {path}={wanted}", f"{path} is {got}: choose another {key} or {group}"
+        )
+    raise refuse(
+        key, item, f"with a {group} that takes {path.partition('.')[2]}", f"choose another {group} or drop {item}"
+    )
+
+
+def refuse_all(settings: Mapping[str, Any]) -> None:
+    """The first contradiction as one line, if there is any."""
+    for check in (_regularization, _trainer, _splits, _batches, _weight_decay, _monitors, _validation, _loader):
+        check(settings)
+
+
+def _regularization(settings: Mapping[str, Any]) -> None:
+    items = sorted(settings["regularization"])
+    if "none" in items and len(items) > 1:
+        raise refuse("regularization", f"[{','.join(items)}]", "[none] or other items", "leave out none")
+    if not items:
+        raise refuse("regularization", "[]", "at least one item", "use regularization=[none]")
+
+
+def _trainer(settings: Mapping[str, Any]) -> None:
+    for key in settings["trainer"]:
+        if key in OURS:
+            raise UsageError(f"trainer.{key}: not Lightning's to do here; use {OURS[key]}")
+
+
+def _splits(settings: Mapping[str, Any]) -> None:
+    dataset = settings["dataset"]
+    held_out = dataset["val_fraction"] + dataset["test_fraction"]
+    if held_out >= 1:
+        raise refuse("dataset.val_fraction", dataset["val_fraction"], "val_fraction + test_fraction below 1")
+
+
+def _batches(settings: Mapping[str, Any]) -> None:
+    dataset, batch_size = settings["dataset"], settings["batch_size"]
+    if "samples" not in dataset:
+        return  # known once the data is read, and checked there
+    held_out = sum(round(dataset["samples"] * dataset[key]) for key in ("val_fraction", "test_fraction"))
+    refuse_batches(batch_size, settings["accumulate"], dataset["samples"] - held_out)
+
+
+def refuse_batches(batch_size: int | str, accumulate: int, training_samples: int) -> None:
+    """A minibatch larger than the training split, or more minibatches to a step than there are."""
+    size = training_samples if batch_size == "full" else int(batch_size)
+    if size > training_samples:
+        raise refuse("batch_size", size, f"1 to {training_samples} (the training samples) or full")
+    batches = -(-training_samples // size)
+    if accumulate > batches:
+        raise refuse("accumulate", accumulate, f"1 to {batches} (the minibatches of an epoch)")
+
+
+def _weight_decay(settings: Mapping[str, Any]) -> None:
+    if settings["weight_decay"] > 0 and "weight_decay" not in settings["optimizer"]:
+        hint = "use regularization=[l2] or another optimizer"
+        raise refuse("weight_decay", settings["weight_decay"], "0 with an optimizer that has none", hint)
+
+
+def _monitors(settings: Mapping[str, Any]) -> None:
+    task = settings["dataset"]["task"]
+    wanted = {"objective": settings["objective"]}
+    if "monitor" in settings["scheduler"]:
+        wanted["scheduler.monitor"] = settings["scheduler"]["monitor"]
+    for name, item in settings["regularization"].items():
+        if "monitor" in item:
+            wanted[f"regularization.{name}.monitor"] = item["monitor"]
+    names = metric_names(task, settings["dataset"]["val_fraction"] > 0)
+    for key, metric in wanted.items():
+        if metric in names:
+            continue
+        if metric.startswith("val/") and metric.split("/")[1] in METRICS[task]:
+            hint = "there is no validation split: set dataset.val_fraction above 0"
+        elif metric.startswith("test/"):
+            hint = "the test split decides nothing"
+        else:
+            hint = near(metric, names)
+        raise refuse(key, metric, " | ".join(names), hint)
+
+
+def _validation(settings: Mapping[str, Any]) -> None:
+    every, epochs = settings["trainer"].get("check_val_every_n_epoch", 1), settings["epochs"]
+    if every > epochs:
+        raise refuse("trainer.check_val_every_n_epoch", every, f"1 to {epochs} (epochs)")
+
+
+def _loader(settings: Mapping[str, Any]) -> None:
+    loader = settings["loader"]
+    if loader["workers"] and not loader["stream"]:
+        raise refuse("loader.workers", loader["workers"], "0 for data held in memory", "set loader.stream=true")
+    if settings["trainer"].get("devices", 1) > 1 and loader["chunk"] not in ("auto", 1):
+        raise refuse("loader.chunk", loader["chunk"], "1 or auto with several devices")

@@ -1,0 +1,150 @@
+"""What the engine is fed: chunks of consecutive minibatches, in an order that is a function of seed and epoch.
+
+A chunk's rows are gathered at once and cut into minibatches by the engine. Data in memory gives large chunks; data
+read through a DataLoader gives one step's minibatches at a time, in the same order and so to the same bits.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from descent.data.split import Split
+from descent.reproducibility import epoch_order
+
+EVALUATION_ROWS = 1024
+
+
+class Chunk(NamedTuple):
+    """Rows of whole steps; `first` is the place in the epoch of its first minibatch."""
+
+    inputs: Tensor
+    targets: Tensor
+    first: int
+
+
+@dataclass(frozen=True)
+class Feed:
+    """How an epoch is cut: rows a minibatch, minibatches a step, steps a chunk."""
+
+    batch_size: int
+    accumulate: int
+    chunk: int
+    drop_last: bool
+    seed: int
+    stream: bool = False
+    workers: int = 0
+
+    def batches(self, rows: int) -> int:
+        """Minibatches of an epoch."""
+        return rows // self.batch_size if self.drop_last else -(-rows // self.batch_size)
+
+    def steps(self, rows: int) -> int:
+        """Optimizer steps of an epoch."""
+        return -(-self.batches(rows) // self.accumulate)
+
+
+class TrainingLoader:
+    """Chunks of one epoch after another; the engine sets `epoch` before each."""
+
+    def __init__(self, split: Split, feed: Feed, device: torch.device, rank: int = 0, world: int = 1) -> None:
+        self.feed = replace(feed, chunk=1) if feed.stream else feed
+        self.epoch = 0
+        self._device, self._rank, self._world = device, rank, world
+        self._split = split if feed.stream else _on_device(split, device)
+        self._batches = _Batches()
+        self._reader = _reader(split, self._batches, feed.workers) if feed.stream else None
+
+    def __len__(self) -> int:
+        return -(-self.feed.steps(len(self._split)) // self.feed.chunk)
+
+    def __iter__(self) -> Iterator[Chunk]:
+        feed = self.feed
+        rows = min(len(self._split), feed.batches(len(self._split)) * feed.batch_size)
+        order = epoch_order(feed.seed, self.epoch, len(self._split))[:rows]
+        stride = feed.batch_size * feed.accumulate * feed.chunk
+        pieces = [order[start : start + stride][self._rank :: self._world] for start in range(0, rows, stride)]
+        per_chunk = feed.accumulate * feed.chunk
+        for number, (inputs, targets) in enumerate(self._gathered(pieces)):
+            yield Chunk(inputs, targets, number * per_chunk)
+
+    def _gathered(self, pieces: list[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
+        if self._reader:
+            self._batches.pieces = pieces
+            for inputs, targets in self._reader:
+                yield inputs.to(self._device, non_blocking=True), targets.to(self._device, non_blocking=True)
+            return
+        inputs, targets = self._split.inputs, self._split.targets
+        for piece in pieces:
+            rows = piece.to(self._device)
+            yield inputs.index_select(0, rows), targets.index_select(0, rows)
+
+
+class EvaluationLoader:
+    """A split in its own order, in large pieces."""
+
+    def __init__(self, split: Split, feed: Feed, device: torch.device) -> None:
+        self._split = split if feed.stream else _on_device(split, device)
+        self._device = device
+        pieces = list(torch.split(torch.arange(len(split)), EVALUATION_ROWS))
+        self._reader = _reader(split, _Batches(pieces), feed.workers) if feed.stream else None
+
+    def __len__(self) -> int:
+        return -(-len(self._split) // EVALUATION_ROWS)
+
+    def __iter__(self) -> Iterator[Chunk]:
+        split = self._split
+        in_memory = zip(*(torch.split(part, EVALUATION_ROWS) for part in (split.inputs, split.targets)), strict=True)
+        for inputs, targets in self._reader or in_memory:
+            yield Chunk(inputs.to(self._device), targets.to(self._device), 0)
+
+
+class _Batches:
+    """A batch sampler whose batches are set from outside, so that one set of reading processes serves every epoch."""
+
+    def __init__(self, pieces: Sequence[Tensor] = ()) -> None:
+        self.pieces = pieces
+
+    def __iter__(self) -> Iterator[list[int]]:
+        return (piece.tolist() for piece in self.pieces)
+
+    def __len__(self) -> int:
+        return len(self.pieces)
+
+
+class _Rows(Dataset[tuple[Tensor, Tensor]]):
+    """A split for a DataLoader, asked for many rows at a time."""
+
+    def __init__(self, split: Split) -> None:
+        self._split = split
+
+    def __len__(self) -> int:
+        return len(self._split)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+        return self._split.inputs[index], self._split.targets[index]
+
+    def __getitems__(self, indices: list[int]) -> tuple[Tensor, Tensor]:
+        rows = torch.as_tensor(indices)
+        return self._split.inputs.index_select(0, rows), self._split.targets.index_select(0, rows)
+
+
+def _as_it_is(rows: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+    return rows
+
+
+def _reader(split: Split, batches: _Batches, workers: int) -> DataLoader[tuple[Tensor, Tensor]]:
+    return DataLoader(
+        _Rows(split),
+        batch_sampler=batches,  # type: ignore[arg-type]
+        num_workers=workers,
+        persistent_workers=workers > 0,
+        collate_fn=_as_it_is,  # type: ignore[arg-type]
+    )
+
+
+def _on_device(split: Split, device: torch.device) -> Split:
+    return Split(split.inputs.to(device), split.targets.to(device))

@@ -1,0 +1,291 @@
+"""The training step, validation and their metrics, as a LightningModule.
+
+One Lightning step is a chunk of minibatches: Lightning's own cost is then paid once a chunk. What happens inside a step
+is a handful of moments (regularization/method.py) around one owner of the step.
+"""
+
+import os
+import signal
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from descent.data.loading import Chunk, EvaluationLoader, Feed, TrainingLoader
+from descent.data.split import Data, Split
+from descent.errors import Diverged
+from descent.layer_statistics import LayerStatistics, is_sparse_epoch
+from descent.optim.schedules import Schedule
+from descent.regularization.method import Batch, Method, StepOwner, moments
+from descent.reproducibility import Noise
+from descent.restoring import BestWeights
+from descent.tasks.measures import Loss, Measures, Tally
+
+if not torch.cuda.is_available():
+    # Lightning asks torch to look for GPUs through NVML; without one that costs a tenth of a small step, each step.
+    os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to train: everything the engine needs beside the model and the data."""
+
+    optimizer: Callable[[nn.Module], Optimizer]
+    schedule: Schedule
+    methods: Sequence[Method]
+    loss: Loss
+    measures: Measures
+    feed: Feed
+    best: BestWeights
+    epochs: int
+    owner: StepOwner = field(default_factory=StepOwner)
+    hooked: bool = False  # serve Lightning's per-batch hooks: one minibatch a chunk, Lightning's own backward and step
+
+
+def batch_loss(module: nn.Module, batch: Batch, scalars: Mapping[str, float], loss: Loss) -> tuple[Tensor, Tensor]:
+    """The loss of a minibatch and the outputs behind it, from its arguments alone."""
+    outputs = module(batch[0])
+    value = loss(outputs, batch[1])
+    return (value * scalars["share"] if "share" in scalars else value), outputs
+
+
+class Engine(pl.LightningModule):
+    """Trains `model` on `data` by `recipe`; `history` and `losses` are what came of it."""
+
+    def __init__(self, model: nn.Module, scaling: nn.Module, data: Data, recipe: Recipe) -> None:
+        super().__init__()
+        self.automatic_optimization = False
+        self.model, self.scaling = model, scaling
+        self.data, self.recipe = data, recipe
+        self.history: dict[str, list[tuple[int, float]]] = {}
+        self.losses: list[np.ndarray] = []  # one float32 per step, a chunk at a time
+        self.statistics = LayerStatistics()
+        self.stopped_because: str | None = None
+        self.interrupted = False  # set from outside, read between steps
+        self.signal_handlers: dict[int, Any] = {}
+        self.step_sink: Callable[[str, np.ndarray, int], None] | None = None  # takes every step's loss
+        self.steps_done = 0
+        self.evaluated: dict[str, float] = {}
+        self.outputs: list[Tensor] = []
+        self._moments = {
+            name: moments(recipe.methods, name)
+            for name in ("batch_in", "loss", "after_backward", "after_step", "epoch_end", "evaluate")
+        }
+        self._train_loader: TrainingLoader | None = None
+
+    # Building
+
+    def configure_optimizers(self) -> Optimizer:
+        return self.recipe.optimizer(self.model)
+
+    def train_dataloader(self) -> TrainingLoader:
+        trainer = self.trainer
+        self._train_loader = TrainingLoader(
+            self.data.train, self.recipe.feed, self.device, trainer.global_rank, trainer.world_size
+        )
+        return self._train_loader
+
+    def val_dataloader(self) -> EvaluationLoader | list[Any]:
+        return self.evaluation_loader(self.data.val) if self.data.val else []
+
+    def evaluation_loader(self, split: Split) -> EvaluationLoader:
+        return EvaluationLoader(split, self.recipe.feed, self.device)
+
+    def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
+        return batch  # the loaders hand out chunks that are already there
+
+    def on_fit_start(self) -> None:
+        feed, rows = self.recipe.feed, len(self.data.train)
+        self._batches_per_epoch, self._steps_per_epoch = feed.batches(rows), feed.steps(rows)
+        self._trained = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
+        self._noise = Noise(feed.seed, self.device)
+        self._optimizer = cast(Optimizer, self.optimizers(use_pl_optimizer=self.recipe.hooked))  # type: ignore[call-overload]
+        self._backward: Callable[[Tensor], None] = self.manual_backward if self.recipe.hooked else torch.Tensor.backward
+        self._base_rates = [group["lr"] for group in self._optimizer.param_groups]
+        self._probe = self.scaling(self.data.train.inputs[:64].to(self.device))
+        for method in self.recipe.methods:
+            method.prepare(self.model)
+        for number, handler in self.signal_handlers.items():
+            signal.signal(number, handler)  # here, because Lightning has just set its own
+
+    # A step
+
+    def training_step(self, chunk: Chunk, index: int) -> None:
+        feed = self.recipe.feed
+        inputs = self.scaling(chunk.inputs)
+        batches = list(zip(*(torch.split(rows, feed.batch_size) for rows in (inputs, chunk.targets)), strict=True))
+        losses: list[Tensor] = []
+        outputs: list[Tensor] = []
+        for start in range(0, len(batches), feed.accumulate):
+            if self.interrupted:
+                self.trainer.should_stop = True
+                break
+            group = batches[start : start + feed.accumulate]
+            loss, seen = self._step(group, chunk.first + start)
+            losses.append(loss)
+            outputs += seen
+        if losses:
+            self._close_chunk(losses, outputs, chunk.targets)
+
+    def _step(self, group: Sequence[Batch], first: int) -> tuple[Tensor, list[Tensor]]:
+        if self.recipe.schedule.interval == "step":
+            self._set_rate(self.steps_done, self.recipe.epochs * self._steps_per_epoch)
+        outputs: list[Tensor] = []
+
+        def gradients() -> Tensor:
+            outputs.clear()
+            return self._gradients(group, first, outputs)
+
+        loss = self.recipe.owner.step(gradients, self._optimizer)
+        for moment in self._moments["after_step"]:
+            moment(self._trained)
+        self.steps_done += 1
+        return loss, outputs
+
+    def _gradients(self, group: Sequence[Batch], first: int, outputs: list[Tensor]) -> Tensor:
+        """The gradient of the mean loss over the group's samples; returns that loss."""
+        self._optimizer.zero_grad()
+        rows = sum(len(targets) for _, targets in group) if len(group) > 1 else 0
+        losses = []
+        for offset, batch in enumerate(group):
+            self._noise.at(self._epoch, first + offset)
+            for moment in self._moments["batch_in"]:
+                batch = moment(batch)
+            scalars = {"share": len(batch[1]) / rows} if rows else {}
+            loss, seen = batch_loss(self.model, batch, scalars, self.recipe.loss)
+            for moment in self._moments["loss"]:
+                loss = moment(loss, self.model)
+            self._backward(loss)
+            losses.append(loss.detach())
+            outputs.append(seen.detach())
+        if first + len(group) == self._batches_per_epoch:
+            self._observe_gradients()
+        for moment in self._moments["after_backward"]:
+            moment(self._trained)
+        return losses[0] if len(losses) == 1 else torch.stack(losses).sum()
+
+    def _observe_gradients(self) -> None:
+        gradients = [parameter.grad for parameter in self._trained if parameter.grad is not None]
+        self._gradient_norm = torch.nn.utils.get_total_norm(gradients)
+        if is_sparse_epoch(self._epoch, self.recipe.epochs):
+            self.statistics.gradients(self._epoch, self.model)
+
+    def _close_chunk(self, losses: list[Tensor], outputs: list[Tensor], targets: Tensor) -> None:
+        trace = torch.stack(losses).float().cpu().numpy()
+        first = self.steps_done - len(trace)
+        self.losses.append(trace)
+        if not np.isfinite(trace).all():
+            self._refuse_divergence(trace, first)
+        if self.step_sink:
+            self.step_sink("loss", trace, first)
+        seen = torch.cat(outputs)
+        self._train_tally.add(seen, targets[: len(seen)])
+        self._finished += len(outputs)
+        if self._finished == self._batches_per_epoch:
+            self._publish({f"train/{name}": value for name, value in self._train_tally.metrics().items()})
+        if not self.recipe.hooked:
+            # Lightning counts the steps of its own optimizer wrapper only.
+            progress = self.trainer.fit_loop.epoch_loop.manual_optimization.optim_step_progress
+            for counter in (progress.total, progress.current):
+                counter.ready += len(trace)
+                counter.completed += len(trace)
+
+    def _refuse_divergence(self, trace: np.ndarray, first: int) -> None:
+        step = first + int(np.flatnonzero(~np.isfinite(trace))[0])
+        rate = self._optimizer.param_groups[0]["lr"]
+        raise Diverged(
+            f"loss: {trace[step - first]} at step {step} (epoch {self._epoch}), lr {rate:.3g}; "
+            f"try lr={rate / 10:.1g} or regularization=[gradient_clipping]"
+        )
+
+    # An epoch
+
+    def on_train_epoch_start(self) -> None:
+        self._epoch = self.current_epoch
+        assert self._train_loader is not None
+        self._train_loader.epoch = self._epoch
+        self._train_tally, self._finished = self._new_tally(), 0
+        self._gradient_norm = torch.zeros(())
+        self._epoch_metrics: dict[str, float] = {}
+        if self.recipe.schedule.interval == "epoch":
+            self._set_rate(self._epoch, self.recipe.epochs)
+
+    def on_train_epoch_end(self) -> None:
+        if self.interrupted:
+            return
+        self._publish(
+            {"train/lr": self._optimizer.param_groups[0]["lr"], "train/gradient_norm": float(self._gradient_norm)}
+        )
+        metrics = self._epoch_metrics
+        for name, value in metrics.items():
+            self.history.setdefault(name, []).append((self._epoch, value))
+        for logger in self.trainer.loggers:
+            logger.log_metrics(metrics, self._epoch)
+        self._conclude(metrics)
+
+    def _conclude(self, metrics: Mapping[str, float]) -> None:
+        self.recipe.schedule.epoch_end(metrics)
+        with self._evaluating():
+            self.recipe.best.offer(self._epoch, metrics, self.model)
+            if is_sparse_epoch(self._epoch, self.recipe.epochs):
+                self.statistics.activations(self._epoch, self.model, self._probe)
+        for moment in self._moments["epoch_end"]:
+            if reason := moment(self._epoch, metrics):
+                self.stopped_because = reason
+                self.trainer.should_stop = True
+
+    def _publish(self, metrics: Mapping[str, float]) -> None:
+        """To this epoch's record and to Lightning's callbacks, which read them before the epoch's end reaches us."""
+        self._epoch_metrics.update(metrics)
+        self.trainer.callback_metrics.update({name: torch.tensor(value) for name, value in metrics.items()})
+
+    def _set_rate(self, position: int, total: int) -> None:
+        factor = self.recipe.schedule.factor(position, total)
+        for group, base in zip(self._optimizer.param_groups, self._base_rates, strict=True):
+            group["lr"] = base * factor
+
+    # Evaluation
+
+    def _evaluating(self) -> ExitStack:
+        stack = ExitStack()
+        for moment in self._moments["evaluate"]:
+            stack.enter_context(moment(self.model))
+        return stack
+
+    def _new_tally(self) -> Tally:
+        return Tally(self.recipe.loss, self.recipe.measures)
+
+    def _start_evaluation(self) -> None:
+        self._evaluation, self._tally = self._evaluating(), self._new_tally()
+
+    def _evaluate(self, chunk: Chunk) -> Tensor:
+        outputs: Tensor = self.model(self.scaling(chunk.inputs))
+        self._tally.add(outputs, chunk.targets)
+        return outputs
+
+    def on_validation_epoch_start(self) -> None:
+        self._start_evaluation()
+
+    def validation_step(self, chunk: Chunk, index: int) -> None:
+        self._evaluate(chunk)
+
+    def on_validation_epoch_end(self) -> None:
+        self._evaluation.close()
+        self._publish({f"val/{name}": value for name, value in self._tally.metrics().items()})
+
+    def on_test_epoch_start(self) -> None:
+        self.outputs = []
+        self._start_evaluation()
+
+    def test_step(self, chunk: Chunk, index: int) -> None:
+        self.outputs.append(self._evaluate(chunk).float().cpu())
+
+    def on_test_epoch_end(self) -> None:
+        self._evaluation.close()
+        self.evaluated = self._tally.metrics()

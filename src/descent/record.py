@@ -1,0 +1,120 @@
+"""What a run leaves behind: in its own directory, and in the tracking store."""
+
+import json
+import platform
+import socket
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from omegaconf import OmegaConf
+from safetensors.torch import save_file
+from torch import nn
+
+from descent.assembly import Parts
+from descent.config import Config, flat, project_root
+from descent.outcome import Outcome
+from descent.tracking import provenance
+from descent.tracking.curves import learning_curves
+from descent.tracking.model import log_model
+from descent.tracking.run import Run
+
+EXAMPLE_ROWS = 4
+
+
+def run_name(config: Config) -> str:
+    """`name model/optimizer/dataset`: tells runs apart in a list."""
+    return f"{config.name} {config.choices['model']}/{config.choices['optimizer']}/{config.choices['dataset']}"
+
+
+def beginning(run: Run, config: Config, parts: Parts, directory: Path) -> None:
+    """Everything that is known before the first step."""
+    root = project_root()
+    run.params({**_logged_settings(config), **config.choices})
+    source = provenance.source_state(root)
+    facts = provenance.environment_facts(root)
+    run.tags(
+        {
+            **{f"environment.{name}": value for name, value in facts.items()},
+            "git_commit": source.commit or "none",
+            "git_branch": source.branch or "none",
+            "git_dirty": str(source.dirty).lower(),
+            "diff_sha256": source.diff_sha256,
+            "dataset_sha256": parts.data.digest,
+            "threads": parts.threads,
+            "chunk": parts.engine.recipe.feed.chunk,
+            "precision": config.precision,
+            "device": _device_name(config),
+            "host": socket.gethostname(),
+            "run_directory": str(directory),
+        }
+    )
+    if source.diff:
+        run.text(source.diff, "source/diff.patch")
+    run.text(OmegaConf.to_yaml(OmegaConf.create(config.settings)), "config/resolved.yaml")
+    unresolved = directory / ".hydra" / "config.yaml"
+    if unresolved.exists():
+        run.text(unresolved.read_text(), "config/unresolved.yaml")
+        run.text((directory / ".hydra" / "overrides.yaml").read_text(), "config/overrides.yaml")
+    run.dataset(parts.data.name, parts.data.digest, "training", config.dataset.target or "", _profile(parts))
+    run.metrics({"model/parameters": parts.parameters, "model/multiply_adds": parts.multiply_adds}, 0)
+
+
+def ending(run: Run, config: Config, parts: Parts, outcome: Outcome, directory: Path) -> None:
+    """Results, and what a later diagnosis or reproduction needs from an old run."""
+    engine = parts.engine
+    run.metrics(outcome.metrics, outcome.epochs - 1)
+    run.tags({"weights_sha256": outcome.weights_sha256, "predictions_sha256": outcome.predictions_sha256})
+    if outcome.stopped_because:
+        run.tags({"stopped_because": outcome.stopped_because})
+    save_file(
+        {name: tensor.contiguous() for name, tensor in engine.model.state_dict().items()},
+        directory / "weights.safetensors",
+    )
+    np.save(directory / "loss_per_step.npy", np.concatenate(engine.losses))
+    _write_json(directory / "layers.json", engine.statistics.rows)
+    _write_json(directory / "history.json", engine.history)
+    _write_json(
+        directory / "results.json",
+        {
+            "metrics": outcome.metrics,
+            "weights_sha256": outcome.weights_sha256,
+            "predictions_sha256": outcome.predictions_sha256,
+        },
+    )
+    if config.tracking.kind == "none":
+        return
+    for name in ("loss_per_step.npy", "layers.json"):
+        run.artifact(directory / name, "diagnostics")
+    run.artifact(directory / "history.json")
+    run.artifact(directory / "weights.safetensors")
+    run.figure(learning_curves(engine.history, run_name(config), outcome.epoch), "curves.png")
+    if config.tracking.model:
+        log_model(run, nn.Sequential(engine.scaling, engine.model).cpu().eval(), _example(parts))
+
+
+def _logged_settings(config: Config) -> dict[str, Any]:
+    return {name: value for name, value in flat(config.settings).items() if name not in ("tags", "dry_run")}
+
+
+def _profile(parts: Parts) -> dict[str, Any]:
+    data = parts.data
+    sizes = {
+        name: len(split) for name, split in (("train", data.train), ("val", data.val), ("test", data.test)) if split
+    }
+    return {"samples": sizes, "input_shape": list(data.input_shape), "outputs": data.outputs, "task": data.task}
+
+
+def _example(parts: Parts) -> np.ndarray:
+    return parts.data.train.inputs[:EXAMPLE_ROWS].cpu().numpy().astype(np.float32)
+
+
+def _device_name(config: Config) -> str:
+    if config.device != "cpu" and torch.cuda.is_available():
+        return torch.cuda.get_device_name()
+    return platform.processor() or platform.machine()
+
+
+def _write_json(path: Path, value: Any) -> None:
+    path.write_text(json.dumps(value, indent=1) + "\n")

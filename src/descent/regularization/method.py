@@ -1,0 +1,77 @@
+"""What takes part in training, and when.
+
+A method overrides the moments that it needs; the engine calls only those, in the order of `rank`. Its state goes into
+the checkpoint.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+Batch = tuple[Tensor, Tensor]
+Gradients = Callable[[], Tensor]
+MOMENTS = ("batch_in", "loss", "after_backward", "after_step", "epoch_end", "evaluate")
+
+
+class Method:
+    """Base of everything that acts on a step. `rank` orders methods: penalties before clipping before noise."""
+
+    rank = 50
+
+    def prepare(self, model: nn.Module) -> None:
+        """Called once, with the model on its device."""
+
+    def batch_in(self, batch: Batch) -> Batch:
+        """Change a minibatch before the forward pass."""
+        return batch
+
+    def loss(self, loss: Tensor, model: nn.Module) -> Tensor:
+        """Add to the loss."""
+        return loss
+
+    def after_backward(self, parameters: Sequence[nn.Parameter]) -> None:
+        """Change the gradients of a step."""
+
+    def after_step(self, parameters: Sequence[nn.Parameter]) -> None:
+        """Change the weights after a step."""
+
+    def epoch_end(self, epoch: int, metrics: Mapping[str, float]) -> str | None:
+        """A reason to end the training, or nothing."""
+        return None
+
+    def evaluate(self, model: nn.Module) -> AbstractContextManager[None]:
+        """Around every evaluation, for weights that differ from the trained ones."""
+        return nullcontext()
+
+    def state_dict(self) -> dict[str, Any]:
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        assert not state
+
+
+class StepOwner:
+    """Makes one step of the optimizer; a closure or a two-pass method replaces it."""
+
+    def step(self, gradients: Gradients, optimizer: Optimizer) -> Tensor:
+        """`gradients` zeroes, computes and returns the loss; it may be called again."""
+        loss = gradients()
+        optimizer.step()
+        return loss
+
+
+def moments(methods: Sequence[Method], moment: str) -> list[Callable[..., Any]]:
+    """The bound moments that somebody implements, in order."""
+    assert moment in MOMENTS
+    ordered = sorted(methods, key=lambda method: method.rank)
+    return [
+        getattr(method, moment) for method in ordered if getattr(type(method), moment) is not getattr(Method, moment)
+    ]
+
+
+def weights(parameters: Sequence[nn.Parameter]) -> list[nn.Parameter]:
+    """The parameters that decay and penalties act on: matrices and kernels, not biases and norms."""
+    return [parameter for parameter in parameters if parameter.ndim > 1]

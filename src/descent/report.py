@@ -1,0 +1,61 @@
+"""The end of a run on the screen: what mattered, what came out, where it is, what to try next."""
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from descent.assembly import Parts
+from descent.config import Config
+from descent.outcome import Outcome
+from descent.vocabulary import METRICS
+
+
+def show(console: Console, config: Config, parts: Parts, outcome: Outcome, where: str, directory: Path) -> None:
+    """Settings, results, place and three commands."""
+    console.print(_settings(config, parts))
+    console.print(_results(config, parts, outcome))
+    why = f" ({outcome.stopped_because})" if outcome.stopped_because else ""
+    line = f"{outcome.epochs} epochs in {outcome.seconds:.1f} s{why}; reported: epoch {outcome.epoch + 1}"
+    for text in (
+        line,
+        f"run: {where}",
+        f"directory: {directory}",
+        "",
+        "next:",
+        *(f"  {command}" for command in next_commands(config)),
+    ):
+        console.print(text, highlight=False, soft_wrap=True, markup=False)
+
+
+def next_commands(config: Config) -> list[str]:
+    """Three commands worth trying after this run."""
+    other = {"adam": "momentum"}.get(config.optimizer.choice, "adam")
+    return [
+        f"python src/train.py optimizer={other}",
+        "python src/train.py 'regularization=[dropout,early_stopping]' epochs=60",
+        f"python src/train.py -m seed=0,1,2 lr={config.lr / 3:.1g},{config.lr:.3g}",
+    ]
+
+
+def _settings(config: Config, parts: Parts) -> Table:
+    table = Table(title=config.name, show_header=False, title_justify="left")
+    for name, choice in config.choices.items():
+        if choice != "none":
+            table.add_row(name, choice)
+    table.add_row("lr, batch size, epochs", f"{config.lr:g}, {config.batch_size}, {config.epochs}")
+    table.add_row("seed, threads", f"{config.seed}, {parts.threads}")
+    table.add_row("parameters, multiply-adds", f"{parts.parameters:,}, {parts.multiply_adds:,}")
+    return table
+
+
+def _results(config: Config, parts: Parts, outcome: Outcome) -> Table:
+    table = Table()
+    table.add_column("metric")
+    columns = {"train": "best/train/", "validation": "best/val/", "test": "test/", "gap": "gap/"}
+    for column in columns:
+        table.add_column(column, justify="right")
+    for name in METRICS[parts.data.task]:
+        values = [outcome.metrics.get(f"{prefix}{name}") for prefix in columns.values()]
+        table.add_row(name, *("-" if value is None else f"{value:.4f}" for value in values))
+    return table

@@ -1,0 +1,151 @@
+"""The little language of `allowed` in the YAML files: what a knob takes, checked before anything heavy is imported.
+
+float (0, 1]            a number of that interval; `inf` is open
+int [1, inf) | full     or a word
+list int [1, 4096]      a list; list+ is not empty, list2 has two items
+follows lr              not a knob of its own: the value stands at that path
+"""
+
+import difflib
+import math
+import re
+from collections.abc import Callable, Iterable
+from functools import cache
+from typing import Any
+
+from descent.errors import UsageError
+
+LONGEST_LINE = 200
+_INTERVAL = re.compile(r"([\[(])\s*(\S+?)\s*,\s*(\S+?)\s*([\])])")
+_LIST = re.compile(r"list(\+|\d+)? (.+)")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_METRIC = re.compile(r"[a-z]+/[a-z0-9_]+")
+
+Check = Callable[[Any], Any]
+
+
+class Mismatch(Exception):
+    """A value that a rule does not take."""
+
+
+def check(rule: str, value: Any) -> Any:
+    """The value as the rule types it (`1` under `float` is 1.0), or Mismatch."""
+    return _compile(rule)(value)
+
+
+def refuse(key: str, got: object, allowed: str, hint: str = "") -> UsageError:
+    """The one line of a refused key: what, got, allowed, what to do."""
+    head = f"{key}: got {_short(got)}"
+    tail = f"; {hint}" if hint else ""
+    room = LONGEST_LINE - len(head) - len(tail) - len(", allowed ")
+    line = f"{head}, allowed {cut(allowed, max(room, 20))}{tail}"
+    return UsageError(cut(line, LONGEST_LINE))
+
+
+def near(word: str, choices: Iterable[str]) -> str:
+    """`did you mean x?` where something comes close, else nothing."""
+    names = list(choices)
+    close = difflib.get_close_matches(word, names, n=1, cutoff=0.5)
+    if not close and "." not in word:
+        close = [name for name in names if name.endswith(f".{word}")][:1]
+    return f"did you mean {close[0]}?" if close else ""
+
+
+def _short(value: object) -> str:
+    return cut("null" if value is None else str(value), 60)
+
+
+def cut(text: str, room: int) -> str:
+    flat = " ".join(text.split())
+    return flat if len(flat) <= room else flat[: room - 1] + "…"
+
+
+@cache
+def _compile(rule: str) -> Check:
+    if listed := _LIST.fullmatch(rule.split(" | ")[0]):
+        item = _either([_compile_one(listed[2])])
+        checks = [_list(listed[1] or "", item), *map(_compile_one, rule.split(" | ")[1:])]
+        return _either(checks)
+    return _either([_compile_one(part) for part in rule.split(" | ")])
+
+
+def _either(checks: list[Check]) -> Check:
+    def run(value: Any) -> Any:
+        for one in checks:
+            try:
+                return one(value)
+            except Mismatch:
+                continue
+        raise Mismatch
+
+    return run
+
+
+def _list(size: str, item: Check) -> Check:
+    def run(value: Any) -> list[Any]:
+        if not isinstance(value, list) or (size == "+" and not value) or (size.isdigit() and len(value) != int(size)):
+            raise Mismatch
+        return [item(one) for one in value]
+
+    return run
+
+
+def _compile_one(part: str) -> Check:
+    kind, _, rest = part.partition(" ")
+    if kind in ("float", "int"):
+        return _number(kind, rest)
+    return _KINDS.get(kind) or _word(part)
+
+
+def _number(kind: str, interval: str) -> Check:
+    found = _INTERVAL.fullmatch(interval or "(-inf, inf)")
+    assert found, f"not an interval: {interval}"
+    low, high = float(found[2]), float(found[3])
+
+    def run(value: Any) -> Any:
+        if isinstance(value, bool) or not isinstance(value, int if kind == "int" else int | float):
+            raise Mismatch
+        above = value > low or (found[1] == "[" and value == low)
+        below = value < high or (found[4] == "]" and value == high)
+        if not (math.isfinite(value) and above and below):
+            raise Mismatch
+        return int(value) if kind == "int" else float(value)
+
+    return run
+
+
+def _word(word: str) -> Check:
+    def run(value: Any) -> Any:
+        if isinstance(value, bool) or str(value) != word:
+            raise Mismatch
+        return value
+
+    return run
+
+
+def _typed(*types: type) -> Check:
+    def run(value: Any) -> Any:
+        if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
+            raise Mismatch
+        return value
+
+    return run
+
+
+def _matching(pattern: re.Pattern[str]) -> Check:
+    def run(value: Any) -> str:
+        if not isinstance(value, str | int) or isinstance(value, bool) or not pattern.fullmatch(str(value)):
+            raise Mismatch
+        return str(value)
+
+    return run
+
+
+_KINDS: dict[str, Check] = {
+    "bool": _typed(bool),
+    "str": _typed(str),
+    "map": _typed(dict),
+    "null": _typed(type(None)),
+    "name": _matching(_NAME),
+    "metric": _matching(_METRIC),
+}

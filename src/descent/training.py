@@ -1,0 +1,49 @@
+"""A run from beginning to end: this is the table of contents."""
+
+import time
+from pathlib import Path
+
+from rich.console import Console
+
+from descent import assembly, record, report
+from descent.callbacks.progress import progress
+from descent.config import Config, project_root
+from descent.interruption import interruptible
+from descent.outcome import Outcome, conclude
+from descent.reproducibility import computing
+from descent.tracking.logger import DescentLogger
+from descent.tracking.run import Run, open_run
+from descent.tracking.store import Destination
+
+
+def train(config: Config, directory: Path) -> float:
+    """Train, test, record and report one configuration; returns the objective of the reported weights."""
+    console = Console()
+    parts = assembly.assemble(config)
+    exact = config.determinism == "exact"
+    with (
+        computing(parts.threads, exact),
+        open_run(_destination(config), name=record.run_name(config), tags=config.tags) as run,
+    ):
+        record.beginning(run, config, parts, directory)
+        outcome = fit(config, parts, run, directory, console)
+        record.ending(run, config, parts, outcome, directory)
+    report.show(console, config, parts, outcome, run.where, directory)
+    return outcome.objective
+
+
+def fit(config: Config, parts: assembly.Parts, run: Run, directory: Path, console: Console) -> Outcome:
+    """Train, restore the reported weights, measure them, and touch the test split once."""
+    shown = [progress(console, parts.steps)] if config.trainer["enable_progress_bar"] else []
+    loggers = [DescentLogger(run)] if config.tracking.kind != "none" else []
+    trainer = assembly.build_trainer(config, [*parts.callbacks, *shown], loggers, directory)
+    if config.tracking.steps:
+        parts.engine.step_sink = run.series
+    started = time.perf_counter()
+    with interruptible(parts.engine):
+        trainer.fit(parts.engine)
+    return conclude(config, parts, trainer, time.perf_counter() - started)
+
+
+def _destination(config: Config) -> Destination:
+    return Destination(config.tracking.kind, config.tracking.uri, config.tracking.experiment, project_root())

@@ -1,0 +1,91 @@
+"""A grid from the command line: its points, their check, their runs, and the table at the end."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.plugins import Plugins
+from hydra.core.utils import JobReturn, JobStatus
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig, OmegaConf, open_dict
+from rich.console import Console
+from rich.table import Table
+
+from descent import door
+from descent.errors import UsageError
+
+Point = list[str]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a point came to; `value` is None where it failed."""
+
+    point: Point
+    value: float | None
+    why: str = ""
+    exit_code: int = 0
+
+
+def run_grid(
+    arguments: list[str], *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
+) -> list[JobReturn]:
+    """Check every point, run them one after another, say at once what fails, and show the results."""
+    points = grid_points(arguments, hydra_context)
+    if not door.admit([_composed(point, number, hydra_context, config) for number, point in enumerate(points)]):
+        return []
+    launcher = Plugins.instance().instantiate_launcher(
+        hydra_context=hydra_context, task_function=task_function, config=config
+    )
+    directory = Path(config.hydra.sweep.dir)
+    directory.mkdir(parents=True, exist_ok=True)
+    OmegaConf.save(config, directory / "multirun.yaml")
+    returns: list[JobReturn] = []
+    results: list[Result] = []
+    for number, point in enumerate(points):
+        print(f"[{number + 1}/{len(points)}] {' '.join(point)}", flush=True)
+        returns.append(launcher.launch([point], initial_job_idx=number)[0])
+        results.append(_result(point, returns[-1], directory / str(number)))
+    _show(results, directory)
+    if failed := [result for result in results if result.value is None]:
+        raise SystemExit(failed[0].exit_code)
+    return returns
+
+
+def grid_points(arguments: list[str], hydra_context: HydraContext) -> list[Point]:
+    """The points that Hydra's own sweeper would run, in its order."""
+    overrides = OverridesParser.create(config_loader=hydra_context.config_loader).parse_overrides(arguments)
+    for override in overrides:
+        if override.is_sweep_override() and not override.is_discrete_sweep():
+            key = override.key_or_group
+            raise UsageError(f"{key}: got an interval, allowed a list of points in a grid; write {key}=a,b,c")
+    return list(BasicSweeper.split_arguments(overrides, max_batch_size=None)[0])
+
+
+def _composed(point: Point, number: int, hydra_context: HydraContext, config: DictConfig) -> DictConfig:
+    composed = hydra_context.config_loader.load_sweep_config(config, point)
+    with open_dict(composed):
+        composed.hydra.job.num = number
+    return composed
+
+
+def _result(point: Point, job: JobReturn, directory: Path) -> Result:
+    if job.status == JobStatus.COMPLETED:
+        return Result(point, float(job.return_value))
+    error: BaseException = job._return_value  # the property would print Hydra's own lines and raise
+    why = door.one_line(error)
+    print(f"failed: {' '.join(point)}: {why} ({directory})", file=sys.stderr, flush=True)
+    return Result(point, None, why, door.exit_code(error))
+
+
+def _show(results: Sequence[Result], directory: Path) -> None:
+    table = Table(title=f"{len(results)} runs in {directory}", title_justify="left")
+    table.add_column("#", justify="right")
+    table.add_column("overrides")
+    table.add_column("objective", justify="right")
+    for number, result in enumerate(results):
+        table.add_row(str(number), " ".join(result.point), "failed" if result.value is None else f"{result.value:.4f}")
+    Console().print(table)

@@ -1,0 +1,24 @@
+"""The class that Hydra finds; what it does is in _grid.py."""
+
+from typing import Any
+
+from hydra.plugins.sweeper import Sweeper
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
+
+from hydra_plugins.descent_sweeper import config as _registered  # noqa: F401  the import registers it
+
+
+class DescentSweeper(Sweeper):
+    """Plain multirun: the exhaustive grid of Hydra's own sweep grammar."""
+
+    def __init__(self) -> None:
+        self._setup: dict[str, Any] = {}
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        self._setup = {"hydra_context": hydra_context, "task_function": task_function, "config": config}
+
+    def sweep(self, arguments: list[str]) -> Any:
+        from hydra_plugins.descent_sweeper._grid import run_grid
+
+        return run_grid(arguments, **self._setup)
