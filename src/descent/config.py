@@ -5,7 +5,7 @@ Nothing heavy is imported here, so a wrong command is refused in a fraction of a
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -82,6 +82,8 @@ class Config:
     loss: Component
     trainer: dict[str, Any]
     settings: dict[str, Any]
+    overrides: tuple[str, ...]  # as they were given
+    one_of_many: bool  # a job of a multirun
 
     @property
     def choices(self) -> dict[str, str]:
@@ -101,13 +103,19 @@ def project_root() -> Path:
     return Path(os.environ.get("DESCENT_ROOT", ".")).resolve()
 
 
-def parse(raw: DictConfig, choices: Mapping[str, Any], overrides: Sequence[str]) -> Config:
+def source_root() -> Path:
+    """Where the code of this run stands: its commit and lock are what a reproduction needs."""
+    here = Path(__file__).resolve().parents[2]
+    return here if (here / ".git").exists() else project_root()
+
+
+def parse(raw: DictConfig, choices: Mapping[str, Any], overrides: Sequence[str], one_of_many: bool = False) -> Config:
     """The typed configuration, or UsageError with the first thing that is wrong in one line."""
     contradictions.refuse_doubled_items(overrides)
     plain = _resolve(raw)
     settings = _checked(plain, plain, choices, "")
     contradictions.refuse_all(settings)
-    return _typed(settings, choices)
+    return replace(_typed(settings, choices), overrides=tuple(overrides), one_of_many=one_of_many)
 
 
 def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -217,5 +225,7 @@ def _typed(settings: dict[str, Any], choices: Mapping[str, Any]) -> Config:
             "trainer": settings["trainer"],
             "regularization": items,
             "settings": settings,
+            "overrides": (),
+            "one_of_many": False,
         }
     )

@@ -83,7 +83,7 @@ def typed(composed: DictConfig) -> Config:
     """The Config of a composed job; Hydra's own node is read from it or, inside a job, from Hydra."""
     own = composed.hydra if "hydra" in composed else HydraConfig.get()
     plain = OmegaConf.masked_copy(composed, [str(key) for key in composed if key != "hydra"])
-    return parse(plain, dict(own.runtime.choices), list(own.overrides.task))
+    return parse(plain, dict(own.runtime.choices), list(own.overrides.task), own.mode == RunMode.MULTIRUN)
 
 
 def compose(overrides: Sequence[str] = ()) -> DictConfig:

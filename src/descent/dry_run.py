@@ -10,7 +10,7 @@ from rich.progress import track
 from rich.table import Table
 
 from descent import assembly
-from descent.config import Config
+from descent.config import Config, flat
 from descent.engine import batch_loss
 from descent.reproducibility import computing
 
@@ -51,23 +51,34 @@ def price(config: Config) -> Price:
 
 
 def show(configs: Sequence[Config]) -> None:
-    """Every configuration's price, and the sum where there are several."""
-    table = Table(title="dry run: nothing was written", title_justify="left")
-    for column in ("settings", "parameters", "multiply-adds", "steps", "threads", "seconds, about"):
-        table.add_column(column, justify="left" if column == "settings" else "right")
-    total = 0.0
-    for config in track(configs, "pricing", transient=True, disable=len(configs) < 2):
-        cost = price(config)
-        total += cost.seconds
-        settings = " ".join(f"{group}={choice}" for group, choice in config.choices.items() if choice != "none")
-        numbers = (
-            f"{cost.parameters:,}",
-            f"{cost.multiply_adds:,}",
-            f"{cost.steps:,}",
-            str(cost.threads),
-            f"{cost.seconds:.1f}",
-        )
-        table.add_row(f"{settings} lr={config.lr:g} batch_size={config.batch_size} epochs={config.epochs}", *numbers)
-    if len(configs) > 1:
-        table.add_row(f"{len(configs)} runs, one after another", "", "", "", "", f"{total:.1f}")
-    Console().print(table)
+    """One configuration's price, or the price of a grid: what differs, and the sum."""
+    prices = [price(config) for config in track(configs, "pricing", transient=True, disable=len(configs) < 2)]
+    console = Console()
+    console.print(_one(configs[0], prices[0]) if len(configs) == 1 else _many(configs, prices))
+
+
+def _one(config: Config, cost: Price) -> Table:
+    table = Table(title="dry run: nothing was written", show_header=False, title_justify="left")
+    table.add_row("settings", " ".join(f"{group}={choice}" for group, choice in config.choices.items()))
+    table.add_row("parameters", f"{cost.parameters:,}")
+    table.add_row("multiply-adds a sample", f"{cost.multiply_adds:,}")
+    table.add_row("steps", f"{cost.steps:,} in {config.epochs} epochs")
+    table.add_row("threads", str(cost.threads))
+    table.add_row("training takes about", f"{cost.seconds:.1f} s")
+    return table
+
+
+def _many(configs: Sequence[Config], prices: Sequence[Price]) -> Table:
+    table = Table(title=f"dry run of {len(configs)} runs: nothing was written", title_justify="left")
+    for column in ("point", "parameters", "steps", "seconds, about"):
+        table.add_column(column, justify="left" if column == "point" else "right")
+    values = [{**flat(config.settings), **config.choices} for config in configs]
+    differing = {key for key in values[0] if len({str(value.get(key)) for value in values}) > 1}
+    shown = [key for key in values[0] if key in differing and not {key.split(".")[0]} & (differing - {key})]
+    for value, cost in zip(values, prices, strict=True):
+        point = " ".join(f"{key}={value.get(key)}" for key in shown)
+        table.add_row(point, f"{cost.parameters:,}", f"{cost.steps:,}", f"{cost.seconds:.1f}")
+    table.add_row(
+        "together", "", f"{sum(cost.steps for cost in prices):,}", f"{sum(cost.seconds for cost in prices):.1f}"
+    )
+    return table

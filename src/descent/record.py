@@ -13,24 +13,30 @@ from safetensors.torch import save_file
 from torch import nn
 
 from descent.assembly import Parts
-from descent.config import Config, flat, project_root
+from descent.config import Config, flat, source_root
 from descent.outcome import Outcome
+from descent.rules import cut
 from descent.tracking import provenance
 from descent.tracking.curves import learning_curves
 from descent.tracking.model import log_model
 from descent.tracking.run import Run
 
 EXAMPLE_ROWS = 4
+LONGEST_NAME = 120
 
 
 def run_name(config: Config) -> str:
-    """`name model/optimizer/dataset`: tells runs apart in a list."""
-    return f"{config.name} {config.choices['model']}/{config.choices['optimizer']}/{config.choices['dataset']}"
+    """`name model/optimizer/dataset lr=0.1`: what tells runs apart in a list."""
+    told = ("name", "tags", "tracking", "trainer", "experiment", "model", "optimizer", "dataset")
+    given = [override for override in config.overrides if override.lstrip("+~").split("=")[0] not in told]
+    others = [override for override in given if not override.startswith(("tags.", "tracking.", "trainer.", "hydra"))]
+    groups = "/".join(config.choices[group] for group in ("model", "optimizer", "dataset"))
+    return cut(" ".join([config.name, groups, *others]), LONGEST_NAME)
 
 
 def beginning(run: Run, config: Config, parts: Parts, directory: Path) -> None:
     """Everything that is known before the first step."""
-    root = project_root()
+    root = source_root()
     run.params({**_logged_settings(config), **config.choices})
     source = provenance.source_state(root)
     facts = provenance.environment_facts(root)

@@ -12,7 +12,10 @@ from descent.vocabulary import METRICS
 
 
 def show(console: Console, config: Config, parts: Parts, outcome: Outcome, where: str, directory: Path) -> None:
-    """Settings, results, place and three commands."""
+    """Settings, results, place and three commands; a job of a multirun gets one line."""
+    if config.one_of_many:
+        console.print(_brief(config, outcome), highlight=False, soft_wrap=True)
+        return
     console.print(_settings(config, parts))
     console.print(_results(config, parts, outcome))
     why = f" ({outcome.stopped_because})" if outcome.stopped_because else ""
@@ -26,6 +29,17 @@ def show(console: Console, config: Config, parts: Parts, outcome: Outcome, where
         *(f"  {command}" for command in next_commands(config)),
     ):
         console.print(text, highlight=False, soft_wrap=True, markup=False)
+
+
+def _brief(config: Config, outcome: Outcome) -> str:
+    tests = [f"{name} {value:.4f}" for name, value in outcome.metrics.items() if name.startswith("test/")]
+    return "  ".join(
+        [
+            f"    {config.objective} {outcome.objective:.4f}",
+            *tests,
+            f"{outcome.epochs} epochs in {outcome.seconds:.1f} s",
+        ]
+    )
 
 
 def next_commands(config: Config) -> list[str]:

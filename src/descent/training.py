@@ -34,7 +34,7 @@ def train(config: Config, directory: Path) -> float:
 
 def fit(config: Config, parts: assembly.Parts, run: Run, directory: Path, console: Console) -> Outcome:
     """Train, restore the reported weights, measure them, and touch the test split once."""
-    shown = [progress(console, parts.steps)] if config.trainer["enable_progress_bar"] else []
+    shown = [progress(console, parts.steps)] if config.trainer["enable_progress_bar"] and not config.one_of_many else []
     loggers = [DescentLogger(run)] if config.tracking.kind != "none" else []
     trainer = assembly.build_trainer(config, [*parts.callbacks, *shown], loggers, directory)
     if config.tracking.steps:

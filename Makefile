@@ -1,0 +1,55 @@
+# `make help` lists the targets. ARGS passes overrides: make train ARGS="optimizer=sgd lr=0.1"
+PYTHON ?= python3
+PORT ?= 5000
+ARGS ?=
+BIN := .venv/bin
+READY := .venv/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help train test test-slow bench lint type format ui lock clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(READY): requirements.lock
+	@echo "setting up .venv from requirements.lock"
+	@if command -v uv >/dev/null 2>&1; then \
+		uv venv --quiet --allow-existing --python "$(PYTHON)" .venv && uv pip sync --quiet --compile-bytecode --python $(BIN)/python requirements.lock; \
+	else \
+		"$(PYTHON)" -m venv .venv && $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock; \
+	fi
+	@touch $@
+
+train: $(READY) ## make the environment if need be, then train the default on digits
+	@$(BIN)/python src/train.py $(ARGS)
+
+test: $(READY) ## the default suite: a few minutes
+	@$(BIN)/python -m pytest $(ARGS)
+
+test-slow: $(READY) ## storms, many subprocesses, real servers
+	@$(BIN)/python -m pytest -m slow $(ARGS)
+
+bench: $(READY) ## speed as ratios, measured side by side
+	@$(BIN)/python benchmarks/run.py $(ARGS)
+
+lint: $(READY) ## ruff: style and formatting
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+type: $(READY) ## mypy, strict
+	@$(BIN)/mypy
+
+format: $(READY) ## let ruff mend what it can
+	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
+
+ui: $(READY) ## the MLflow UI on http://127.0.0.1:$(PORT), loopback only
+	@test -f mlflow.db || { echo "no runs yet: make train makes the first"; exit 2; }
+	@MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false MLFLOW_DISABLE_TELEMETRY=true MLFLOW_ALLOW_PICKLE_DESERIALIZATION=false \
+		$(BIN)/mlflow ui --workers 1 --host 127.0.0.1 --port $(PORT) --allowed-hosts "127.0.0.1:$(PORT),localhost:$(PORT)" \
+		--backend-store-uri "sqlite:///$(CURDIR)/mlflow.db"
+
+lock: $(READY) ## pin every dependency anew, with hashes (needs uv)
+	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --all-extras \
+		pyproject.toml -o requirements.lock
+
+clean: ## remove caches; runs, data and the tracking store stay
+	@rm -rf .pytest_cache .mypy_cache .ruff_cache dist build && find src tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
