@@ -1,0 +1,284 @@
+"""A run is read back from a real store as it was told."""
+
+import math
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from descent.errors import Diverged
+from descent.tracking import run as module
+from descent.tracking.run import Run, open_run
+from descent.tracking.store import Destination, Store, open_store
+
+
+class Counting:
+    """A client that counts what it passes on."""
+
+    def __init__(self, client):
+        self.calls = Counter()
+        self._client = client
+
+    def __getattr__(self, name):
+        def call(*arguments, **named):
+            self.calls[name] += 1
+            return getattr(self._client, name)(*arguments, **named)
+
+        return call
+
+
+@pytest.fixture
+def counted(local, monkeypatch):
+    store = open_store(local)
+    client = Counting(store.client)
+    monkeypatch.setattr("descent.tracking.store.open_store", lambda _: Store(client, store.experiment_id, store.uri))
+    return client
+
+
+def read(destination, run):
+    return open_store(destination).client.get_run(run.id)
+
+
+def artifact(destination, run, path):
+    client = open_store(destination).client
+    location = client.get_run(run.id).info.artifact_uri.removeprefix("file://")
+    return (module.Path(location) / path).read_bytes()
+
+
+def test_what_was_logged_is_read_back(local, tmp_path):
+    source = tmp_path / "notes.txt"
+    source.write_text("notes")
+    with open_run(local, name="first", tags={"arm": "a", "mlflow.source.git.commit": "c0ffee"}) as run:
+        run.params({"lr": 0.1, "model.hidden": [64, 32], "np": np.float64(0.5), "none": None})
+        run.tags({"git_dirty": True})
+        for epoch in range(3):
+            run.metrics({"train/loss": 1 / (epoch + 1), "val/accuracy": epoch / 10}, epoch)
+        run.text("lr: 0.1\n", "config/resolved.yaml")
+        run.artifact(source, "docs")
+        source.unlink()
+        run.figure(Figure(), "curves.png")
+        run.dataset("digits", "d1" * 32, "training", "scikit-learn", {"samples": 1797})
+    stored = read(local, run)
+    assert (stored.info.status, stored.info.run_name) == ("FINISHED", "first")
+    assert stored.data.params == {"lr": "0.1", "model.hidden": "[64, 32]", "np": "0.5", "none": "None"}
+    assert stored.data.metrics == {"train/loss": pytest.approx(1 / 3), "val/accuracy": 0.2}
+    tags = {"arm": "a", "git_dirty": "True", "local_id": run.local_id, "mlflow.source.type": "LOCAL"}
+    assert (
+        tags | {"mlflow.source.git.commit": "c0ffee", "mlflow.runName": "first"}
+    ).items() <= stored.data.tags.items()
+    assert artifact(local, run, "config/resolved.yaml") == b"lr: 0.1\n"
+    assert artifact(local, run, "docs/notes.txt") == b"notes"
+    assert artifact(local, run, "curves.png").startswith(b"\x89PNG")
+    dataset = stored.inputs.dataset_inputs[0]
+    assert (dataset.dataset.name, dataset.dataset.digest, dataset.tags[0].value) == (
+        "digits",
+        ("d1" * 32)[:36],
+        "training",
+    )
+    assert "1797" in dataset.dataset.profile
+
+
+def test_steps_and_times_of_metrics_are_kept(local):
+    before = time.time_ns() // 1_000_000
+    with open_run(local, name="r", tags={}) as run:
+        run.metrics({"loss": 1.0}, 7)
+        run.series("loss", np.arange(2500, dtype="float32"), 100)
+    after = time.time_ns() // 1_000_000
+    client = open_store(local).client
+    assert [point.step for point in client.get_metric_history(run.id, "loss")] == [7]
+    points = sorted(client.get_metric_history(run.id, "step/loss"), key=lambda point: point.step)
+    assert [point.step for point in points] == list(range(100, 2600))
+    assert [point.value for point in points] == list(range(2500))
+    assert all(before <= point.timestamp <= after for point in points)
+
+
+def test_values_that_are_not_finite_are_kept(local):
+    with open_run(local, name="r", tags={}) as run:
+        for step, value in enumerate([math.nan, math.inf, -math.inf, 1.0]):
+            run.metrics({"loss": value}, step)
+    points = sorted(open_store(local).client.get_metric_history(run.id, "loss"), key=lambda point: point.step)
+    assert math.isnan(points[0].value)
+    assert points[1].value > 1e308
+    assert points[2].value < -1e308
+    assert points[3].value == 1.0
+
+
+def test_a_long_param_is_cut_visibly(local):
+    with open_run(local, name="r", tags={}) as run:
+        run.params({"long": "x" * 7000, "fits": "y" * 6000})
+    params = read(local, run).data.params
+    assert params["long"] == "x" * 5999 + "…"
+    assert params["fits"] == "y" * 6000
+
+
+def test_more_params_than_one_call_takes(local):
+    with open_run(local, name="r", tags={}) as run:
+        run.params({f"p{number}": number for number in range(250)})
+    assert len(read(local, run).data.params) == 250
+
+
+def test_secrets_do_not_reach_the_store(local, tmp_path, monkeypatch):
+    monkeypatch.setenv("SOME_API_KEY", "hunter2-value")
+    (tmp_path / "config.yaml").write_text("uri: http://a:hunter2-value@h\n")
+    with pytest.raises(RuntimeError), open_run(local, name="r", tags={"note": "hunter2-value"}) as run:
+        run.params({"uri": "http://a:hunter2-value@h", "db.password": "hunter2-value"})
+        run.text("key: hunter2-value", "note.txt")
+        run.artifact(tmp_path / "config.yaml")
+        run.dataset("d", "1", "training", "http://a:hunter2-value@h", {"token": "hunter2-value"})
+        raise RuntimeError("no access with hunter2-value")
+    (tmp_path / "config.yaml").unlink()
+    held = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+    assert b"hunter2-value" not in held
+    assert read(local, run).data.params == {"uri": "http://***@h", "db.password": "***"}
+
+
+def test_bytes_that_are_not_utf8_survive_as_text(local):
+    patch = b"+caf\xe9\r\n"
+    with open_run(local, name="r", tags={}) as run:
+        run.text(patch.decode("utf-8", "surrogateescape"), "diff.patch")
+    assert artifact(local, run, "diff.patch") == patch
+
+
+def test_a_folder_is_logged_with_what_is_in_it(local, tmp_path):
+    (tmp_path / "stats" / "deep").mkdir(parents=True)
+    (tmp_path / "stats" / "deep" / "a.bin").write_bytes(b"\0\1")
+    with open_run(local, name="r", tags={}) as run:
+        run.artifact(tmp_path / "stats", "inside")
+    assert artifact(local, run, "inside/stats/deep/a.bin") == b"\0\1"
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "reason"),
+    [
+        (Diverged("loss is nan at step 3\nsecond line"), "FAILED", "Diverged: loss is nan at step 3 second line"),
+        (RuntimeError(), "FAILED", "RuntimeError"),
+        (KeyboardInterrupt(), "KILLED", "KeyboardInterrupt"),
+        (SystemExit(130), "KILLED", "SystemExit: 130"),
+        (SystemExit(143), "KILLED", "SystemExit: 143"),
+        (SystemExit(5), "FAILED", "SystemExit: 5"),
+        (SystemExit(0), "FINISHED", None),
+    ],
+)
+def test_the_status_is_true(local, error, status, reason):
+    with pytest.raises(type(error)), open_run(local, name="r", tags={}) as run:
+        run.metrics({"loss": 1.0}, 0)
+        raise error
+    stored = read(local, run)
+    assert stored.info.status == status
+    assert stored.data.tags.get("status_reason") == reason
+    assert stored.data.metrics == {"loss": 1.0}
+
+
+def test_a_status_given_by_hand_stays(local):
+    with open_run(local, name="r", tags={}) as run:
+        run.finish("KILLED", "asked to")
+    stored = read(local, run)
+    assert (stored.info.status, stored.data.tags["status_reason"]) == ("KILLED", "asked to")
+
+
+def test_a_child_knows_its_parent(local):
+    with open_run(local, name="p", tags={}) as parent, open_run(local, name="c", tags={}, parent=parent.id) as child:
+        child.metrics({"loss": 2.0}, 0)
+        parent.metrics({"loss": 1.0}, 0)
+    assert read(local, child).data.tags["mlflow.parentRunId"] == parent.id
+    assert read(local, parent).data.metrics == {"loss": 1.0}
+    assert read(local, child).data.metrics == {"loss": 2.0}
+
+
+def test_an_ordinary_run_takes_few_calls(local, counted):
+    with open_run(local, name="r", tags={"a": 1}) as run:
+        run.params({f"p{number}": number for number in range(60)})
+        run.tags({f"t{number}": number for number in range(20)})
+        run.dataset("d", "1", "training", "s", {})
+        for epoch in range(30):
+            run.metrics({f"m{number}": 1.0 for number in range(8)}, epoch)
+        for number in range(5):
+            run.text("text", f"file{number}.txt")
+    assert counted.calls == {"create_run": 1, "log_batch": 2, "log_inputs": 1, "log_artifacts": 1, "set_terminated": 1}
+
+
+def test_a_store_that_goes_away_is_said_once(local, capsys):
+    with open_run(local, name="r", tags={}) as run:
+        (local.root / "mlflow.db").write_bytes(b"gone" * 10_000)
+        for suffix in ("-wal", "-shm"):
+            (local.root / f"mlflow.db{suffix}").unlink(missing_ok=True)
+        run.metrics({"loss": 1.0}, 0)
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1
+    assert lines[0].startswith("tracking: ")
+    assert "incomplete" in lines[0]
+
+
+def test_a_refused_record_does_not_take_the_others_with_it(local, capsys):
+    with open_run(local, name="r", tags={}) as run:
+        run.params({"lr": 1})
+        run._shipper.close()
+        run._shipper = type(run._shipper)(run._delivery.deliver)
+        run.params({"lr": 2})
+        run.metrics({"loss": 1.0}, 0)
+    stored = read(local, run)
+    assert (stored.info.status, stored.data.params, stored.data.metrics) == ("FINISHED", {"lr": "1"}, {"loss": 1.0})
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_odd_names_do_not_lose_a_batch(local):
+    with open_run(local, name="r", tags={}) as run:
+        run.metrics({"val/top@5": 0.5, "loss": 1.0}, 0)
+    assert read(local, run).data.metrics == {"val/top_5": 0.5, "loss": 1.0}
+
+
+def test_nothing_is_left_behind(local, tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "scratch"))
+    (tmp_path / "scratch").mkdir()
+    threads = threading.active_count()
+    with open_run(local, name="r", tags={}) as run:
+        run.text("a", "a.txt")
+    assert list((tmp_path / "scratch").iterdir()) == []
+    assert threading.active_count() == threads
+
+
+def test_logging_does_not_wait(local):
+    with open_run(local, name="r", tags={}) as run:
+        start = time.perf_counter()
+        for epoch in range(1000):
+            run.metrics({"train/loss": 1.0, "val/loss": 1.0, "val/accuracy": 1.0}, epoch)
+        spent = time.perf_counter() - start
+    assert spent < 0.2
+
+
+def test_a_run_that_nobody_keeps_does_nothing(tmp_path):
+    code = f"""
+import sys
+from pathlib import Path
+import numpy as np
+from descent.tracking.run import open_run
+from descent.tracking.store import Destination
+with open_run(Destination("none", None, "descent", Path({str(tmp_path)!r})), name="r", tags={{}}) as run:
+    run.params({{"lr": 1}})
+    run.metrics({{"loss": 1.0}}, 0)
+    run.series("loss", np.zeros(3), 0)
+    run.text("a", "a.txt")
+    run.artifact("/does/not/matter")
+    run.dataset("d", "1", "training", "s", {{}})
+    run.finish("FINISHED")
+assert run.id is None and len(run.local_id) == 32
+assert not {{"mlflow", "torch"}} & set(sys.modules)
+"""
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path, env=environment)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_local_ids_are_made_before_anything_else():
+    assert Run("a").local_id != Run("a").local_id
+
+
+def test_a_body_that_fails_without_a_store_still_fails():
+    with pytest.raises(ZeroDivisionError), open_run(Destination("none", None, "e", None), name="r", tags={}):
+        _ = 1 / 0

@@ -1,0 +1,97 @@
+"""Secrets go, everything else stays."""
+
+import time
+
+import pytest
+
+from descent.tracking.secrets import is_secret, mask, mask_values
+
+SECRET = ["password", "DB_PASSWORD", "passwd", "api_key", "apiKey", "APIKEY", "aws_secret_access_key", "GITHUB_TOKEN"]
+SECRET += ["hf.token", "accessKey", "client_secret", "credentials", "server.credential", "Authorization"]
+INNOCENT = ["tokens", "max_tokens", "model.tokens", "dataset.tokenizer", "TOKENIZERS_PARALLELISM", "token_dim", "key"]
+INNOCENT += ["keyboard", "lr", "monkey", "secretary", "model.hidden", "passes"]
+
+
+@pytest.mark.parametrize("name", SECRET)
+def test_a_secret_name_is_known(name):
+    assert is_secret(name)
+
+
+@pytest.mark.parametrize("name", INNOCENT)
+def test_an_innocent_name_survives(name):
+    assert not is_secret(name)
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("http://ann:hunter2@host:5000/x", "http://***@host:5000/x"),
+        ("postgresql+psycopg://u:p%40ss@db/m", "postgresql+psycopg://***@db/m"),
+        ("https://ghp_abc@github.com/a/b", "https://***@github.com/a/b"),
+        ("https://host/?token=abc&page=2", "https://host/?token=***&page=2"),
+        ("tracking.uri=http://h/?api_key=abc", "tracking.uri=http://h/?api_key=***"),
+        ("password: hunter2\nlr: 0.1", "password: ***\nlr: 0.1"),
+        ('{"password": "hun ter2", "lr": 1}', '{"password": "***", "lr": 1}'),
+        ("+db.passwd='a b' lr=1", "+db.passwd='***' lr=1"),
+        ("-m password=a,b", "-m password=***"),
+        ("--password=abc --lr=1", "--password=*** --lr=1"),
+        ("a=b=c&secret=x", "a=b=c&secret=***"),
+        ("f(token=abc,lr=0.1)", "f(token=***,lr=0.1)"),
+        ("Authorization: Bearer abcdefgh12345", "Authorization: *** ***"),
+        ("export OPENAI_API_KEY=sk-123", "export OPENAI_API_KEY=***"),
+    ],
+)
+def test_text_is_masked(text, masked):
+    assert mask(text) == masked
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "max_tokens=5",
+        "model.tokens=5 dataset.tokenizer=bpe",
+        "git@github.com:a/b.git",
+        "https://host/path?x=1",
+        "def f(token: str, password=None):",
+        "password = getpass('x')",
+        "token = os.environ['T']",
+        "api_key=api_key",
+        "password: ${oc.env:P}",
+        "a: b: c = d",
+    ],
+)
+def test_innocent_text_stays(text):
+    assert mask(text) == text
+
+
+def test_values_of_secret_variables_go_wherever_they_stand(monkeypatch):
+    monkeypatch.setenv("MY_SERVICE_TOKEN", "s3cr3t/value")
+    assert mask("before s3cr3t/value after s3cr3t%2Fvalue") == "before *** after ***"
+
+
+def test_short_values_of_secret_variables_are_left(monkeypatch):
+    monkeypatch.setenv("MY_SERVICE_TOKEN", "adam")
+    assert mask("optimizer=adam") == "optimizer=adam"
+
+
+def test_mappings_are_masked_by_key_and_by_value():
+    given = {"lr": 0.1, "server": {"token": 12345, "uri": "http://a:b@h"}, "list": ["http://a:b@h"], "password": None}
+    expected = {
+        "lr": 0.1,
+        "server": {"token": "***", "uri": "http://***@h"},
+        "list": ["http://***@h"],
+        "password": None,
+    }
+    assert mask_values(given) == expected
+
+
+def test_masking_twice_changes_nothing():
+    once = mask("password=hunter2 http://a:b@h 'token': 'x y'")
+    assert mask(once) == once
+
+
+@pytest.mark.parametrize("text", ["x" * 200_000, "a=" * 100_000, "a-" * 100_000, "a://" * 50_000, "token=" * 30_000])
+def test_the_price_grows_with_the_length_only(text):
+    start = time.perf_counter()
+    mask(text)
+    assert time.perf_counter() - start < 2

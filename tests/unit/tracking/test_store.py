@@ -1,0 +1,146 @@
+"""A store is found or made where it belongs, and one that is not usable says so in a line."""
+
+import contextlib
+import os
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+
+import pytest
+
+from descent.errors import EnvironmentFault, UsageError
+from descent.tracking.store import Destination, open_store
+
+
+def refused(destination: Destination) -> str:
+    with pytest.raises(EnvironmentFault) as caught:
+        open_store(destination)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert "tracking=none" in message
+    return message
+
+
+def test_a_store_is_made_at_the_root_and_nothing_else(tmp_path, monkeypatch):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "root").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    store = open_store(Destination("local", None, "mine", tmp_path / "root"))
+    names = {path.name for path in (tmp_path / "root").iterdir()}
+    assert names - {"mlflow.db-wal", "mlflow.db-shm"} == {"mlflow.db", "mlruns"}
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+    for experiment in store.client.search_experiments():
+        assert experiment.artifact_location.startswith((tmp_path / "root" / "mlruns").as_uri())
+
+
+def test_a_local_store_is_in_wal_mode(made_once):
+    with contextlib.closing(sqlite3.connect(made_once / "mlflow.db")) as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+def test_an_existing_store_is_opened_again(local):
+    first, second = open_store(local), open_store(local)
+    assert first.experiment_id == second.experiment_id
+    assert first.client.get_experiment(first.experiment_id).name == "descent"
+
+
+def test_an_experiment_is_added_to_an_existing_store(local):
+    other = open_store(Destination("local", None, "other", local.root))
+    assert other.experiment_id != open_store(local).experiment_id
+    location = other.client.get_experiment(other.experiment_id).artifact_location
+    assert location.startswith((local.root / "mlruns").as_uri())
+
+
+def test_the_users_own_address_is_respected(local, tmp_path, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{local.root}/mlflow.db")
+    assert open_store(Destination("local", None, "descent", tmp_path / "unused")).uri.endswith(
+        f"{local.root}/mlflow.db"
+    )
+    assert not (tmp_path / "unused").exists()
+
+
+def test_a_deleted_experiment_is_named(local):
+    store = open_store(local)
+    store.client.delete_experiment(store.experiment_id)
+    with pytest.raises(EnvironmentFault, match=r"tracking\.experiment: descent was deleted"):
+        open_store(local)
+
+
+def test_a_file_that_is_no_database(tmp_path):
+    (tmp_path / "mlflow.db").write_bytes(b"not a database, but long enough to be looked at" * 100)
+    assert "not a SQLite database" in refused(Destination("local", None, "descent", tmp_path))
+
+
+def test_a_damaged_database(local):
+    content = bytearray((local.root / "mlflow.db").read_bytes())
+    content[100:60_000] = os.urandom(59_900)
+    (local.root / "mlflow.db").write_bytes(content)
+    refused(local)
+
+
+def test_a_root_that_cannot_be_written(tmp_path):
+    (tmp_path / "root").write_text("a file where a folder should be")
+    refused(Destination("local", None, "descent", tmp_path / "root"))
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_read_only_folder(local):
+    local.root.chmod(0o555)
+    try:
+        assert "permission denied" in refused(local)
+    finally:
+        local.root.chmod(0o755)
+
+
+def test_an_outdated_schema_is_not_migrated_behind_the_users_back(local):
+    with sqlite3.connect(local.root / "mlflow.db") as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '728d730b5ebd'")
+    assert "mlflow db upgrade" in refused(local)
+
+
+def test_a_server_that_refuses_is_given_up_at_once():
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        uri = f"http://ann:hunter2@127.0.0.1:{unused.getsockname()[1]}"
+        start = time.perf_counter()
+        message = refused(Destination("server", uri, "descent", None))
+    assert time.perf_counter() - start < 2
+    assert "connection refused" in message
+    assert "hunter2" not in message
+
+
+def test_a_server_that_never_answers_is_given_up():
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        uri = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        start = time.perf_counter()
+        assert "no answer" in refused(Destination("server", uri, "descent", None))
+    assert time.perf_counter() - start < 4
+
+
+def test_a_server_without_an_address_is_a_wrong_command():
+    with pytest.raises(UsageError, match=r"tracking\.uri"):
+        open_store(Destination("server", None, "descent", None))
+
+
+def test_the_environment_is_as_before_after_first_contact(monkeypatch):
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "33")
+    with contextlib.suppress(EnvironmentFault):
+        open_store(Destination("server", "http://127.0.0.1:9", "descent", None))
+    assert os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] == "33"
+
+
+def test_nothing_is_sent_home_and_nothing_is_said(tmp_path):
+    code = f"""
+from pathlib import Path
+from descent.tracking.store import Destination, open_store
+open_store(Destination("local", None, "descent", Path({str(tmp_path)!r})))
+import threading
+from mlflow.telemetry.utils import is_telemetry_disabled
+assert is_telemetry_disabled()
+assert threading.active_count() == 1, threading.enumerate()
+"""
+    environment = {name: value for name, value in os.environ.items() if name not in ("CI", "PYTEST_CURRENT_TEST")}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
