@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from torch import nn
@@ -25,15 +26,7 @@ from descent.regularization.method import weights
 from descent.reproducibility import seeded
 from descent.restoring import BestWeights
 from descent.tasks.measures import measures_of
-
-PER_BATCH_HOOKS = (
-    "on_train_batch_start",
-    "on_train_batch_end",
-    "on_before_zero_grad",
-    "on_before_backward",
-    "on_after_backward",
-    "on_before_optimizer_step",
-)
+from descent.trainer import has_batch_hooks
 
 
 @dataclass(frozen=True)
@@ -61,13 +54,14 @@ def assemble(config: Config) -> Parts:
     batch_size = len(data.train) if config.batch_size == "full" else config.batch_size
     with seeded(config.seed, "initialisation"):
         model: nn.Module = _build("model", config.model, input_shape=data.input_shape, outputs=data.outputs)
+    _refuse_lone_sample(model, batch_size, len(data.train), config.loader.drop_last)
     methods = [_build(f"regularization.{item.choice}", item) for item in config.regularization if item.target]
     callbacks = [instantiate(callback) for callback in config.trainer.get("callbacks") or []]
     work = sizing.multiply_adds(model, data.input_shape)
-    hooked = config.trainer["devices"] > 1 or any(map(_has_batch_hooks, callbacks))
+    hooked = config.trainer["devices"] > 1 or any(map(has_batch_hooks, callbacks))
     step_rows = batch_size * config.accumulate
     row_bytes = 4 * data.train.inputs[0].numel()
-    fitting = 1 if hooked else sizing.chunk_for(work * step_rows, row_bytes, step_rows)
+    fitting = 1 if hooked else sizing.chunk_for(work * step_rows, row_bytes, step_rows, _device(config))
     chunk = fitting if config.loader.chunk == "auto" or hooked else config.loader.chunk
     recipe = Recipe(
         optimizer=_optimizer(config),
@@ -83,6 +77,7 @@ def assemble(config: Config) -> Parts:
             config.seed,
             config.loader.stream,
             config.loader.workers,
+            config.trainer["devices"],
         ),
         best=BestWeights(config.objective, config.direction, keep=config.restore == "best"),
         epochs=config.epochs,
@@ -91,32 +86,6 @@ def assemble(config: Config) -> Parts:
     threads = sizing.threads_for(work * batch_size) if config.threads == "auto" else config.threads
     engine = Engine(model, Scaling(data.train.inputs), data, recipe)
     return Parts(data, engine, callbacks, threads, sizing.parameter_count(model), work)
-
-
-def build_trainer(config: Config, callbacks: list[pl.Callback], loggers: list[Any], directory: Path) -> pl.Trainer:
-    """Lightning's Trainer, with the arguments of the trainer group and none of the work we do ourselves."""
-    _silence_lightning()
-    own = {key: value for key, value in config.trainer.items() if key not in ("callbacks", "enable_progress_bar")}
-    return pl.Trainer(
-        **own,
-        max_epochs=config.epochs,
-        accelerator={"cuda": "gpu"}.get(config.device, config.device),
-        precision={"32": "32-true", "64": "64-true"}.get(config.precision, config.precision),  # type: ignore[arg-type]
-        callbacks=callbacks,
-        logger=loggers,
-        default_root_dir=directory,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        num_sanity_val_steps=0,
-        use_distributed_sampler=False,
-    )
-
-
-def _silence_lightning() -> None:
-    """Its advertisements, and its advice on loaders that we do not use."""
-    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
-    warnings.filterwarnings("ignore", module="pytorch_lightning")
 
 
 def _build(key: str, component: Component, **provided: Any) -> Any:
@@ -149,5 +118,12 @@ def _optimizer(config: Config) -> Callable[[nn.Module], Optimizer]:
     return build
 
 
-def _has_batch_hooks(callback: pl.Callback) -> bool:
-    return any(getattr(type(callback), hook) is not getattr(pl.Callback, hook) for hook in PER_BATCH_HOOKS)
+def _refuse_lone_sample(model: nn.Module, batch_size: int, rows: int, drop_last: bool) -> None:
+    normed = any(isinstance(layer, nn.BatchNorm1d) for layer in model.modules())
+    if normed and (batch_size == 1 or (rows % batch_size == 1 and not drop_last)):
+        allowed = f"a size that leaves no minibatch of one to batch_norm ({rows} training samples)"
+        raise rules.refuse("batch_size", batch_size, allowed, "change it or set loader.drop_last=true")
+
+
+def _device(config: Config) -> str:
+    return "cuda" if config.device != "cpu" and torch.cuda.is_available() else "cpu"

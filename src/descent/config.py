@@ -20,6 +20,7 @@ from descent.vocabulary import LOSS, METRICS, OBJECTIVE, Direction, better_direc
 GROUPS = ("model", "optimizer", "scheduler", "dataset", "augmentation", "loss", "trainer", "tracking")
 NODES = (*GROUPS, "loader", "regularization")
 ABOUT_NODES = ("allowed", "requires")  # keys that describe a node and are no settings of it
+ABOUT_TARGETS = ("_target_", "_partial_")
 
 
 @dataclass(frozen=True)
@@ -141,7 +142,7 @@ def _resolve(raw: DictConfig) -> dict[str, Any]:
         key = str(error.full_key)
         raise refuse(key, "nothing", "a value", f"set {key}=…") from None
     except OmegaConfBaseException as error:
-        raise UsageError(f"{error.full_key}: {str(error).splitlines()[0]}"[: rules.LONGEST_LINE]) from None
+        raise UsageError(rules.cut(f"{error.full_key}: {str(error).splitlines()[0]}", rules.LONGEST_LINE)) from None
 
 
 def _checked(node: dict[str, Any], whole: dict[str, Any], choices: Mapping[str, Any], prefix: str) -> dict[str, Any]:
@@ -156,7 +157,11 @@ def _checked(node: dict[str, Any], whole: dict[str, Any], choices: Mapping[str, 
             out[key] = _obey(path, value, str(allowed[key]), whole)
         elif isinstance(value, dict) and (path in NODES or prefix == "regularization."):
             out[key] = _checked(value, whole, choices, f"{path}.")
-        elif key.startswith("_") or "_target_" in node or prefix == "trainer.":
+        elif path in NODES:
+            raise refuse(path, value, f"the keys under it, {path}.key=…", "--cfg job shows them")
+        elif key == "_partial_" and value is not True:
+            raise refuse(path, value, "true")
+        elif key in ABOUT_TARGETS or (key[:1] != "_" and ("_target_" in node or prefix == "trainer.")):
             out[key] = value  # an argument of the target: its signature is checked once it can be imported
         else:
             raise unknown_key(path, whole)
@@ -169,7 +174,7 @@ def unknown_key(path: str, whole: Mapping[str, Any]) -> UsageError:
     """The refusal of a key that does not exist, with the nearest one that does."""
     parent, _, name = path.rpartition(".")
     keys = [key for key in flat(whole) if not any(part in ABOUT_NODES or part[:1] == "_" for part in key.split("."))]
-    known = sorted({key for key in keys if key != path} | set(GROUPS))
+    known = sorted({key for key in keys if key != path and not key.startswith(f"{path}.")} | set(GROUPS))
     beside = [key for key in known if key.rpartition(".")[0] == parent]
     shown = " ".join(key.rpartition(".")[2] for key in beside) or "see --help"
     line = f"{path}: unknown key; allowed{f' under {parent}' if parent else ''}: {shown}"
@@ -190,9 +195,7 @@ def _obey(path: str, value: Any, rule: str, whole: dict[str, Any]) -> Any:
     try:
         return rules.check(rule, value)
     except rules.Mismatch:
-        words = [word for word in rule.split(" | ") if " " not in word]
-        hint = rules.near(str(value), words) if isinstance(value, str) else ""
-        raise refuse(path, value, rule, hint) from None
+        raise refuse(path, value, rule, rules.near(str(value), rules.words(rule))) from None
 
 
 def _listed(value: Any) -> list[str]:

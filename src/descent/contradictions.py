@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from descent import processes
 from descent.errors import UsageError
 from descent.rules import near, refuse
 from descent.vocabulary import METRICS, metric_names
@@ -25,11 +26,14 @@ OURS = {
     "log_every_n_steps": "tracking.steps=true",
     "default_root_dir": "hydra.run.dir=…",
     "enable_checkpointing": "restore=…",
+    "enable_model_summary": "dry_run=true",
+    "barebones": "tracking=none",
     "fast_dev_run": "dry_run=true",
     "overfit_batches": "dataset.samples=…",
     "limit_train_batches": "epochs=…",
     "val_check_interval": "trainer.check_val_every_n_epoch=…",
     "num_sanity_val_steps": "dry_run=true",
+    "use_distributed_sampler": "nothing: every device already reads its own part",
     "reload_dataloaders_every_n_epochs": "nothing: the order already differs in every epoch",
 }
 _REGULARIZATION = re.compile(r"\+?regularization=\[(.*)\]", re.DOTALL)
@@ -74,12 +78,12 @@ def refuse_unmet(owner: str, condition: str, settings: Mapping[str, Any], choice
 
 def refuse_all(settings: Mapping[str, Any]) -> None:
     """The first contradiction as one line, if there is any."""
-    for check in (_regularization, _trainer, _splits, _batches, _weight_decay, _monitors, _validation, _loader):
+    for check in CHECKS:
         check(settings)
 
 
 def _regularization(settings: Mapping[str, Any]) -> None:
-    items = sorted(settings["regularization"])
+    items = sorted(settings.get("regularization", {}))
     if "none" in items and len(items) > 1:
         raise refuse("regularization", f"[{','.join(items)}]", "[none] or other items", "leave out none")
     if not items:
@@ -97,6 +101,18 @@ def _splits(settings: Mapping[str, Any]) -> None:
     held_out = dataset["val_fraction"] + dataset["test_fraction"]
     if held_out >= 1:
         raise refuse("dataset.val_fraction", dataset["val_fraction"], "val_fraction + test_fraction below 1")
+    if "samples" not in dataset:
+        return  # known once the data is read, and checked there
+    for key in ("val_fraction", "test_fraction"):
+        if dataset[key] > 0 and round(dataset[key] * dataset["samples"]) == 0:
+            samples = dataset["samples"]
+            raise refuse(f"dataset.{key}", dataset[key], "0, or enough for one sample", f"there are {samples}")
+
+
+def _shape(settings: Mapping[str, Any]) -> None:
+    dataset = settings["dataset"]
+    if "shape" in dataset and dataset["kind"] == "image" and len(dataset["shape"]) != 3:
+        raise refuse("dataset.shape", dataset["shape"], "[channels,height,width] for an image")
 
 
 def _batches(settings: Mapping[str, Any]) -> None:
@@ -109,6 +125,8 @@ def _batches(settings: Mapping[str, Any]) -> None:
 
 def refuse_batches(batch_size: int | str, accumulate: int, training_samples: int) -> None:
     """A minibatch larger than the training split, or more minibatches to a step than there are."""
+    if training_samples < 1:
+        raise refuse("dataset.val_fraction", "every sample held out", "at least one left to train on")
     size = training_samples if batch_size == "full" else int(batch_size)
     if size > training_samples:
         raise refuse("batch_size", size, f"1 to {training_samples} (the training samples) or full")
@@ -121,6 +139,12 @@ def _weight_decay(settings: Mapping[str, Any]) -> None:
     if settings["weight_decay"] > 0 and "weight_decay" not in settings["optimizer"]:
         hint = "use regularization=[l2] or another optimizer"
         raise refuse("weight_decay", settings["weight_decay"], "0 with an optimizer that has none", hint)
+
+
+def _nesterov(settings: Mapping[str, Any]) -> None:
+    optimizer = settings["optimizer"]
+    if optimizer.get("nesterov") and optimizer.get("dampening"):
+        raise refuse("optimizer.dampening", optimizer["dampening"], "0 with optimizer.nesterov=true")
 
 
 def _monitors(settings: Mapping[str, Any]) -> None:
@@ -154,5 +178,34 @@ def _loader(settings: Mapping[str, Any]) -> None:
     loader = settings["loader"]
     if loader["workers"] and not loader["stream"]:
         raise refuse("loader.workers", loader["workers"], "0 for data held in memory", "set loader.stream=true")
-    if settings["trainer"].get("devices", 1) > 1 and loader["chunk"] not in ("auto", 1):
-        raise refuse("loader.chunk", loader["chunk"], "1 or auto with several devices")
+
+
+def _devices(settings: Mapping[str, Any]) -> None:
+    """Several devices share each minibatch, one backward pass a step."""
+    devices = settings["trainer"]["devices"]
+    if devices != processes.started():
+        start = f"torchrun --nproc-per-node={devices} src/train.py …"
+        raise refuse("trainer.devices", devices, f"{processes.started()} (processes started here)", f"use {start}")
+    if devices == 1:
+        return
+    if settings["loader"]["chunk"] not in ("auto", 1):
+        raise refuse("loader.chunk", settings["loader"]["chunk"], "1 or auto with several devices")
+    if settings["accumulate"] > 1:
+        raise refuse("accumulate", settings["accumulate"], "1 with several devices", "raise batch_size instead")
+    if settings["batch_size"] == "full" or settings["batch_size"] % devices:
+        raise refuse("batch_size", settings["batch_size"], f"a multiple of the {devices} devices")
+
+
+CHECKS = (
+    _regularization,
+    _trainer,
+    _splits,
+    _shape,
+    _batches,
+    _weight_decay,
+    _nesterov,
+    _monitors,
+    _validation,
+    _loader,
+    _devices,
+)

@@ -7,30 +7,41 @@ directory, a multirun by the sweeper before it makes the sweep's.
 import argparse
 import functools
 import os
-import re
+import shutil
 import sys
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 import hydra
 from hydra._internal.utils import get_args_parser
-from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException, OverrideParseException
 from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from descent import rules
-from descent.config import Config, parse, unknown_key
+from descent import processes, rules
+from descent.composition import compose, explained, refuse_impossible, without_hydra
+from descent.config import Config, parse, project_root
 from descent.errors import DescentError, EnvironmentFault, UsageError
 
+__all__ = [
+    "Door",
+    "admit",
+    "compose",
+    "entry_point",
+    "exit_code",
+    "explained",
+    "one_line",
+    "refuse_impossible",
+    "typed",
+]
+
 Task = Callable[[Config, Path], Any]
-CONFIG_DIRECTORY = Path(__file__).parents[2] / "conf"
 INTERNAL = 1
 INTERRUPTED = 130
+MODES = ("run", "multirun", "cfg", "info", "shell_completion", "help", "hydra_help")
 
 
 def entry_point(task: Task) -> Callable[[], None]:
@@ -45,13 +56,15 @@ def entry_point(task: Task) -> Callable[[], None]:
     def reported(raw: DictConfig) -> Any:
         if HydraConfig.get().mode == RunMode.MULTIRUN:
             return job(raw)  # the sweeper says what went wrong and goes on
-        return _or_exit(lambda: job(raw))
+        return _or_exit(lambda: _or_forgotten(lambda: job(raw), Path(HydraConfig.get().runtime.output_dir)))
 
     def main() -> None:
         os.environ.setdefault("DESCENT_ROOT", str(Path(task.__code__.co_filename).resolve().parents[1]))
         os.environ["HYDRA_FULL_ERROR"] = "1"  # makes Hydra raise what it would print in ten lines
-        _refuse_bad_flags(sys.argv[1:])
-        _or_exit(hydra.main(version_base="1.3", config_path="../conf", config_name="config")(reported))
+        sys.argv += processes.follower_overrides()
+        flags = _or_exit(lambda: _flags(sys.argv[1:]))
+        run = hydra.main(version_base="1.3", config_path="../conf", config_name="config")(reported)
+        _or_exit(lambda: _composing(run, flags))
 
     return main
 
@@ -82,27 +95,20 @@ def admit(composed: Sequence[DictConfig]) -> bool:
 def typed(composed: DictConfig) -> Config:
     """The Config of a composed job; Hydra's own node is read from it or, inside a job, from Hydra."""
     own = composed.hydra if "hydra" in composed else HydraConfig.get()
-    plain = OmegaConf.masked_copy(composed, [str(key) for key in composed if key != "hydra"])
-    return parse(plain, dict(own.runtime.choices), list(own.overrides.task), own.mode == RunMode.MULTIRUN)
-
-
-def compose(overrides: Sequence[str] = ()) -> DictConfig:
-    """The same composition without a command line, for a REPL and tests."""
-    with hydra.initialize_config_dir(str(CONFIG_DIRECTORY), version_base="1.3"):
-        return hydra.compose("config", overrides=list(overrides), return_hydra_config=True)
+    overrides = OmegaConf.to_container(own.overrides.task)  # not resolved: `lr=${seed}` is what was given
+    many = own.mode == RunMode.MULTIRUN or processes.rank() > 0
+    return parse(without_hydra(composed), dict(own.runtime.choices), cast(list[str], overrides), many)
 
 
 def one_line(error: BaseException) -> str:
     """What the user reads."""
+    text = f"internal error: {type(error).__name__}: {error}; DESCENT_DEBUG=1 shows where"
     if isinstance(error, DescentError):
-        return str(error)
-    if isinstance(error, OSError):
-        return (
-            f"{error.filename or 'disk'}: {error.strerror or error}; free or choose another place with hydra.run.dir=…"
-        )
-    return rules.cut(
-        f"internal error: {type(error).__name__}: {error}; DESCENT_DEBUG=1 shows where", rules.LONGEST_LINE
-    )
+        text = str(error)
+    elif isinstance(error, OSError):
+        place = rules.cut(str(error.filename or "disk"), 100)
+        text = f"{place}: {error.strerror or error}; free or choose another place with hydra.run.dir=…"
+    return rules.cut(text, rules.LONGEST_LINE)
 
 
 def exit_code(error: BaseException) -> int:
@@ -121,56 +127,54 @@ def _or_exit(action: Callable[[], Any]) -> Any:
         print("interrupted", file=sys.stderr)
         raise SystemExit(INTERRUPTED) from None
     except Exception as error:
-        _leave(_explained(error))
+        _leave(error)
 
 
 def _leave(error: BaseException) -> NoReturn:
     if os.environ.get("DESCENT_DEBUG") == "1":
         traceback.print_exception(error)
-    else:
+    elif processes.rank() == 0:
         print(one_line(error), file=sys.stderr)
     raise SystemExit(exit_code(error))
 
 
-def _refuse_bad_flags(arguments: Sequence[str]) -> None:
-    """Hydra's own parser answers a wrong flag with its whole usage; here it is one line."""
+def _composing(run: Callable[[], Any], flags: argparse.Namespace) -> None:
+    if not flags.shell_completion:
+        refuse_impossible(flags.overrides, multirun=flags.multirun)
+    try:
+        run()
+    except Exception as error:
+        raise explained(error, flags.overrides) from error
+
+
+def _or_forgotten(job: Callable[[], Any], directory: Path) -> Any:
+    """What turns out to be unusable while it is built leaves no more than what is refused before."""
+    try:
+        return job()
+    except UsageError:
+        shutil.rmtree(directory / ".hydra", ignore_errors=True)
+        root = project_root()
+        for folder in (directory, *(parent for parent in directory.parents if root in parent.parents)):
+            if not folder.is_dir() or any(folder.iterdir()):
+                break
+            folder.rmdir()
+        raise
+
+
+def _flags(words: Sequence[str]) -> argparse.Namespace:
+    """Hydra's flags; its own parser answers a wrong one with its whole usage, here it is one line."""
     parser = get_args_parser()
 
     def refuse(message: str) -> NoReturn:
-        _leave(UsageError(rules.cut(f"{message}; --help shows the use", rules.LONGEST_LINE)))
+        raise UsageError(rules.cut(f"{message.removeprefix('argument ')}; --help shows the use", rules.LONGEST_LINE))
 
     parser.error = refuse  # type: ignore[method-assign]
-    args: argparse.Namespace = parser.parse_args(list(arguments))
-    stray = [word for word in args.overrides if "=" not in word and not word.startswith("~")]
-    if stray and not args.shell_completion:
-        refuse(f"{stray[0]}: not an override, write key=value")
-
-
-def _explained(error: Exception) -> BaseException:
-    """Hydra's composition errors as one line of ours, with the near miss and the choices."""
-    if isinstance(error, OverrideParseException):
-        return UsageError(
-            rules.cut(
-                f"{error.override}: not an override that Hydra can read; quote it or write key=value",
-                rules.LONGEST_LINE,
-            )
-        )
-    if isinstance(error, MissingConfigException) and error.options is not None:
-        group, _, choice = str(error.missing_cfg_file).rpartition("/")
-        return rules.refuse(group, choice, " | ".join(error.options), rules.near(choice, error.options))
-    if isinstance(error, ConfigCompositionException | HydraException):
-        return _refused_override(error)
-    return error
-
-
-def _refused_override(error: Exception) -> UsageError:
-    text = " ".join(f"{error} {error.__cause__ or ''}".split())
-    found = re.search(r"Could not override '([^']+)'", text)
-    if found and ("not in struct" in text or "No match in the defaults list" in text):
-        GlobalHydra.instance().clear()
-        return unknown_key(found[1], OmegaConf.to_container(_without_hydra(compose())))  # type: ignore[arg-type]
-    return UsageError(rules.cut(text, rules.LONGEST_LINE))
-
-
-def _without_hydra(config: DictConfig) -> DictConfig:
-    return OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
+    flags = parser.parse_args(list(words))
+    modes = [f"--{mode.replace('_', '-')}" for mode in MODES if getattr(flags, mode)]
+    if len(modes) > 1:
+        refuse(f"{modes[1]}: got {' '.join(modes)}, allowed one of them")
+    if (flags.resolve or flags.package) and not (flags.cfg or flags.help):
+        refuse(f"{'--resolve' if flags.resolve else '--package'}: allowed with --cfg")
+    if flags.experimental_rerun:
+        refuse("--experimental-rerun: not here, it would load a pickle")
+    return flags

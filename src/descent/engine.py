@@ -4,6 +4,7 @@ One Lightning step is a chunk of minibatches: Lightning's own cost is then paid 
 is a handful of moments (regularization/method.py) around one owner of the step.
 """
 
+import math
 import os
 import signal
 from collections.abc import Callable, Mapping, Sequence
@@ -22,7 +23,7 @@ from descent.data.split import Data, Split
 from descent.errors import Diverged
 from descent.layer_statistics import LayerStatistics, is_sparse_epoch
 from descent.optim.schedules import Schedule
-from descent.regularization.method import Batch, Method, StepOwner, moments
+from descent.regularization.method import Batch, Method, Penalty, StepOwner, moments
 from descent.reproducibility import Noise
 from descent.restoring import BestWeights
 from descent.tasks.measures import Loss, Measures, Tally
@@ -48,10 +49,14 @@ class Recipe:
     hooked: bool = False  # serve Lightning's per-batch hooks: one minibatch a chunk, Lightning's own backward and step
 
 
-def batch_loss(module: nn.Module, batch: Batch, scalars: Mapping[str, float], loss: Loss) -> tuple[Tensor, Tensor]:
-    """The loss of a minibatch and the outputs behind it, from its arguments alone."""
+def batch_loss(
+    module: nn.Module, batch: Batch, scalars: Mapping[str, float], loss: Loss, added: Sequence[Penalty] = ()
+) -> tuple[Tensor, Tensor]:
+    """The loss of a minibatch, with what methods add to it, and the outputs behind it, from its arguments alone."""
     outputs = module(batch[0])
     value = loss(outputs, batch[1])
+    for penalty in added:
+        value = penalty(value, module)
     return (value * scalars["share"] if "share" in scalars else value), outputs
 
 
@@ -85,10 +90,7 @@ class Engine(pl.LightningModule):
         return self.recipe.optimizer(self.model)
 
     def train_dataloader(self) -> TrainingLoader:
-        trainer = self.trainer
-        self._train_loader = TrainingLoader(
-            self.data.train, self.recipe.feed, self.device, trainer.global_rank, trainer.world_size
-        )
+        self._train_loader = TrainingLoader(self.data.train, self.recipe.feed, self.device, self.trainer.global_rank)
         return self._train_loader
 
     def val_dataloader(self) -> EvaluationLoader | list[Any]:
@@ -104,22 +106,26 @@ class Engine(pl.LightningModule):
         feed, rows = self.recipe.feed, len(self.data.train)
         self._batches_per_epoch, self._steps_per_epoch = feed.batches(rows), feed.steps(rows)
         self._trained = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
-        self._noise = Noise(feed.seed, self.device)
+        self._noise = Noise(feed.seed, self.device, self.trainer.global_rank)
         self._optimizer = cast(Optimizer, self.optimizers(use_pl_optimizer=self.recipe.hooked))  # type: ignore[call-overload]
         self._backward: Callable[[Tensor], None] = self.manual_backward if self.recipe.hooked else torch.Tensor.backward
         self._base_rates = [group["lr"] for group in self._optimizer.param_groups]
         self._probe = self.scaling(self.data.train.inputs[:64].to(self.device))
         for method in self.recipe.methods:
             method.prepare(self.model)
+
+    def on_train_start(self) -> None:
         for number, handler in self.signal_handlers.items():
-            signal.signal(number, handler)  # here, because Lightning has just set its own
+            signal.signal(number, handler)  # now, because Lightning has just set its own
 
     # A step
 
     def training_step(self, chunk: Chunk, index: int) -> None:
         feed = self.recipe.feed
         inputs = self.scaling(chunk.inputs)
-        batches = list(zip(*(torch.split(rows, feed.batch_size) for rows in (inputs, chunk.targets)), strict=True))
+        batches = list(
+            zip(*(torch.split(rows, feed.batch_size // feed.devices) for rows in (inputs, chunk.targets)), strict=True)
+        )
         losses: list[Tensor] = []
         outputs: list[Tensor] = []
         for start in range(0, len(batches), feed.accumulate):
@@ -127,50 +133,54 @@ class Engine(pl.LightningModule):
                 self.trainer.should_stop = True
                 break
             group = batches[start : start + feed.accumulate]
-            loss, seen = self._step(group, chunk.first + start)
+            loss, seen = self._step(group, chunk.first + start, chunk.rows)
             losses.append(loss)
             outputs += seen
         if losses:
             self._close_chunk(losses, outputs, chunk.targets)
 
-    def _step(self, group: Sequence[Batch], first: int) -> tuple[Tensor, list[Tensor]]:
+    def _step(self, group: Sequence[Batch], first: int, rows: int) -> tuple[Tensor, list[Tensor]]:
         if self.recipe.schedule.interval == "step":
-            self._set_rate(self.steps_done, self.recipe.epochs * self._steps_per_epoch)
+            done = self._epoch * self._steps_per_epoch + first // self.recipe.feed.accumulate
+            self._set_rate(done, self.recipe.epochs * self._steps_per_epoch)
         outputs: list[Tensor] = []
+        if first + len(group) == self._batches_per_epoch:
+            self._observing = True  # rarely: setting a module's attribute costs a hundredth of a small step
 
         def gradients() -> Tensor:
             outputs.clear()
-            return self._gradients(group, first, outputs)
+            return self._gradients(group, first, rows, outputs)
 
         loss = self.recipe.owner.step(gradients, self._optimizer)
         for moment in self._moments["after_step"]:
             moment(self._trained)
-        self.steps_done += 1
         return loss, outputs
 
-    def _gradients(self, group: Sequence[Batch], first: int, outputs: list[Tensor]) -> Tensor:
-        """The gradient of the mean loss over the group's samples; returns that loss."""
-        self._optimizer.zero_grad()
-        rows = sum(len(targets) for _, targets in group) if len(group) > 1 else 0
+    def _gradients(self, group: Sequence[Batch], first: int, chunk_rows: int, outputs: list[Tensor]) -> Tensor:
+        """The gradient of the mean loss over the group's samples, on all devices; returns that loss."""
+        for parameter in self._trained:
+            parameter.grad = None  # the optimizer's own also tells the profiler, for a thirtieth of a small step
+        devices = self.recipe.feed.devices  # they average their gradients; with several a chunk is one step
+        rows = chunk_rows / devices if devices > 1 else sum(len(targets) for _, targets in group)
+        shared = devices > 1 or len(group) > 1
         losses = []
         for offset, batch in enumerate(group):
             self._noise.at(self._epoch, first + offset)
             for moment in self._moments["batch_in"]:
                 batch = moment(batch)
-            scalars = {"share": len(batch[1]) / rows} if rows else {}
-            loss, seen = batch_loss(self.model, batch, scalars, self.recipe.loss)
-            for moment in self._moments["loss"]:
-                loss = moment(loss, self.model)
+            scalars = {"share": len(batch[1]) / rows} if shared else {}
+            loss, seen = batch_loss(self.model, batch, scalars, self.recipe.loss, self._moments["loss"])
             self._backward(loss)
             losses.append(loss.detach())
             outputs.append(seen.detach())
-        if first + len(group) == self._batches_per_epoch:
+        if self._observing:
             self._observe_gradients()
         for moment in self._moments["after_backward"]:
             moment(self._trained)
         return losses[0] if len(losses) == 1 else torch.stack(losses).sum()
 
     def _observe_gradients(self) -> None:
+        self._observing = False  # once a step: its owner may ask for the gradient again, from elsewhere
         gradients = [parameter.grad for parameter in self._trained if parameter.grad is not None]
         self._gradient_norm = torch.nn.utils.get_total_norm(gradients)
         if is_sparse_epoch(self._epoch, self.recipe.epochs):
@@ -178,16 +188,19 @@ class Engine(pl.LightningModule):
 
     def _close_chunk(self, losses: list[Tensor], outputs: list[Tensor], targets: Tensor) -> None:
         trace = torch.stack(losses).float().cpu().numpy()
-        first = self.steps_done - len(trace)
+        first, self.steps_done = self.steps_done, self.steps_done + len(trace)
         self.losses.append(trace)
         if not np.isfinite(trace).all():
-            self._refuse_divergence(trace, first)
+            place = int(np.flatnonzero(~np.isfinite(trace))[0])
+            raise self.diverged("loss", trace[place], first + place)
         if self.step_sink:
             self.step_sink("loss", trace, first)
         seen = torch.cat(outputs)
         self._train_tally.add(seen, targets[: len(seen)])
         self._finished += len(outputs)
         if self._finished == self._batches_per_epoch:
+            if self.recipe.feed.devices > 1:
+                self._train_tally.reduce(self.trainer.strategy.reduce)
             self._publish({f"train/{name}": value for name, value in self._train_tally.metrics().items()})
         if not self.recipe.hooked:
             # Lightning counts the steps of its own optimizer wrapper only.
@@ -196,11 +209,11 @@ class Engine(pl.LightningModule):
                 counter.ready += len(trace)
                 counter.completed += len(trace)
 
-    def _refuse_divergence(self, trace: np.ndarray, first: int) -> None:
-        step = first + int(np.flatnonzero(~np.isfinite(trace))[0])
+    def diverged(self, name: str, value: float, step: int) -> Diverged:
+        """The end of a run whose loss is not finite: where, and what to try."""
         rate = self._optimizer.param_groups[0]["lr"]
-        raise Diverged(
-            f"loss: {trace[step - first]} at step {step} (epoch {self._epoch}), lr {rate:.3g}; "
+        return Diverged(
+            f"{name}: {value} at step {step} (epoch {self._epoch}), lr {rate:.3g}; "
             f"try lr={rate / 10:.1g} or regularization=[gradient_clipping]"
         )
 
@@ -211,7 +224,7 @@ class Engine(pl.LightningModule):
         assert self._train_loader is not None
         self._train_loader.epoch = self._epoch
         self._train_tally, self._finished = self._new_tally(), 0
-        self._gradient_norm = torch.zeros(())
+        self._gradient_norm, self._observing = torch.zeros(()), False
         self._epoch_metrics: dict[str, float] = {}
         if self.recipe.schedule.interval == "epoch":
             self._set_rate(self._epoch, self.recipe.epochs)
@@ -222,7 +235,8 @@ class Engine(pl.LightningModule):
         self._publish(
             {"train/lr": self._optimizer.param_groups[0]["lr"], "train/gradient_norm": float(self._gradient_norm)}
         )
-        metrics = self._epoch_metrics
+        # Several devices must come to the same conclusions: the first one's numbers are everybody's.
+        metrics = self.trainer.strategy.broadcast(self._epoch_metrics)
         for name, value in metrics.items():
             self.history.setdefault(name, []).append((self._epoch, value))
         for logger in self.trainer.loggers:
@@ -258,6 +272,15 @@ class Engine(pl.LightningModule):
             stack.enter_context(moment(self.model))
         return stack
 
+    def settle(self) -> None:
+        """The model takes the weights that are reported, and is evaluated as it stands from here on."""
+        best = self.recipe.best
+        if not best.keep:
+            with self._evaluating():
+                best.take(self.model)
+        best.restore(self.model)
+        self._moments["evaluate"] = []
+
     def _new_tally(self) -> Tally:
         return Tally(self.recipe.loss, self.recipe.measures)
 
@@ -277,7 +300,10 @@ class Engine(pl.LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         self._evaluation.close()
-        self._publish({f"val/{name}": value for name, value in self._tally.metrics().items()})
+        metrics = self._tally.metrics()
+        self._publish({f"val/{name}": value for name, value in metrics.items()})
+        if not math.isfinite(metrics["loss"]) and not self.interrupted:
+            raise self.diverged("val/loss", metrics["loss"], self.steps_done - 1)  # no step came to show it
 
     def on_test_epoch_start(self) -> None:
         self.outputs = []

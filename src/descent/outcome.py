@@ -1,6 +1,7 @@
 """What a run came to: the reported weights, measured."""
 
 import hashlib
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -35,11 +36,15 @@ class Outcome:
 def conclude(config: Config, parts: "Parts", trainer: pl.Trainer, seconds: float) -> Outcome:
     """Restore the reported weights and measure them on train and test; the test split is read only here."""
     engine, best = parts.engine, parts.engine.recipe.best
-    best.restore(engine.model)
+    engine.settle()
     epochs = len(engine.history["train/loss"])
     reported = best.epoch if config.restore == "best" and best.epoch is not None else epochs - 1
     at_report = {name: dict(points)[reported] for name, points in engine.history.items() if reported in dict(points)}
+    if parts.data.val and "val/loss" not in at_report:  # the reported epoch was none of those that validate
+        at_report |= {f"val/{name}": value for name, value in _measure(engine, trainer, parts.data.val).items()}
     train = _measure(engine, trainer, parts.data.train)
+    if not math.isfinite(train["loss"]):  # the last step went too far, and no later one showed it
+        raise engine.diverged("train/loss", train["loss"], engine.steps_done - 1)
     metrics = {f"best/{name}": value for name, value in at_report.items() if name.startswith("val/")}
     metrics |= {f"best/train/{name}": value for name, value in train.items()}
     metrics |= _gaps(at_report, train, parts.data.task)

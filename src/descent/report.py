@@ -5,6 +5,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from descent import processes
 from descent.assembly import Parts
 from descent.config import Config
 from descent.outcome import Outcome
@@ -13,6 +14,8 @@ from descent.vocabulary import METRICS
 
 def show(console: Console, config: Config, parts: Parts, outcome: Outcome, where: str, directory: Path) -> None:
     """Settings, results, place and three commands; a job of a multirun gets one line."""
+    if processes.rank() > 0:
+        return
     if config.one_of_many:
         console.print(_brief(config, outcome), highlight=False, soft_wrap=True)
         return

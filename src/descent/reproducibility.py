@@ -25,8 +25,8 @@ def epoch_order(seed: int, epoch: int, count: int) -> Tensor:
 class Noise:
     """Seeds dropout, augmentation and whatever else a forward pass draws, by the minibatch's place in the training."""
 
-    def __init__(self, seed: int, device: torch.device) -> None:
-        self._base = stream(seed, "noise")
+    def __init__(self, seed: int, device: torch.device, rank: int = 0) -> None:
+        self._base = stream(seed, "noise", rank) if rank else stream(seed, "noise")
         self._generators = [torch.default_generator]
         if device.type == "cuda":
             self._generators.append(torch.cuda.default_generators[device.index or 0])

@@ -23,8 +23,11 @@ class BestWeights:
         if not is_better(value, self.value, self.direction):
             return
         self.epoch, self.value = epoch, value
-        if not self.keep:
-            return
+        if self.keep:
+            self.take(model)
+
+    def take(self, model: nn.Module) -> None:
+        """The weights as they are now are the ones to restore."""
         current = list(model.state_dict().values())
         if not self._copies:
             self._copies = [tensor.detach().clone() for tensor in current]

@@ -3,12 +3,13 @@
 float (0, 1]            a number of that interval; `inf` is open
 int [1, inf) | full     or a word
 list int [1, 4096]      a list; list+ is not empty, list2 has two items
+name, metric, labels    a file's name, a metric of the task, a map of plain values
 follows lr              not a knob of its own: the value stands at that path
 """
 
 import difflib
-import math
 import re
+import sys
 from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any
@@ -19,7 +20,24 @@ LONGEST_LINE = 200
 _INTERVAL = re.compile(r"([\[(])\s*(\S+?)\s*,\s*(\S+?)\s*([\])])")
 _LIST = re.compile(r"list(\+|\d+)? (.+)")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_METRIC = re.compile(r"[a-z]+/[a-z0-9_]+")
+_WORDS = {
+    "bool": "true | false",
+    "str": "a text",
+    "name": "1 to 64 letters, digits, . _ or -, a letter or digit first",
+    "labels": "{key:value}",
+    "metric": "a metric such as val/loss",
+}
+# What people write who come from elsewhere.
+SYNONYMS = {
+    "learning_rate": "lr",
+    "wd": "weight_decay",
+    "bs": "batch_size",
+    "gpu": "cuda",
+    "min": "minimize",
+    "max": "maximize",
+    "16": "bf16-mixed",
+    "fp16": "bf16-mixed",
+}
 
 Check = Callable[[Any], Any]
 
@@ -38,13 +56,32 @@ def refuse(key: str, got: object, allowed: str, hint: str = "") -> UsageError:
     head = f"{key}: got {_short(got)}"
     tail = f"; {hint}" if hint else ""
     room = LONGEST_LINE - len(head) - len(tail) - len(", allowed ")
-    line = f"{head}, allowed {cut(allowed, max(room, 20))}{tail}"
+    line = f"{head}, allowed {cut(described(allowed), max(room, 20))}{tail}"
     return UsageError(cut(line, LONGEST_LINE))
+
+
+def described(rule: str) -> str:
+    """A rule as a person reads it."""
+    return " | ".join(_described_part(part) for part in rule.split(" | "))
+
+
+def _described_part(part: str) -> str:
+    if found := _LIST.fullmatch(part):
+        size = {"": "list of", "+": "list, not empty, of"}.get(found[1] or "", f"list of {found[1]}")
+        return f"{size} {_WORDS.get(found[2], found[2])}"
+    return _WORDS.get(part, part)
+
+
+def words(rule: str) -> list[str]:
+    """The rule's own words, without its kinds."""
+    return [part for part in rule.split(" | ") if " " not in part and part not in _KINDS]
 
 
 def near(word: str, choices: Iterable[str]) -> str:
     """`did you mean x?` where something comes close, else nothing."""
     names = list(choices)
+    if SYNONYMS.get(word.lower()) in names:
+        return f"did you mean {SYNONYMS[word.lower()]}?"
     close = difflib.get_close_matches(word, names, n=1, cutoff=0.5)
     if not close and "." not in word:
         close = [name for name in names if name.endswith(f".{word}")][:1]
@@ -52,7 +89,17 @@ def near(word: str, choices: Iterable[str]) -> str:
 
 
 def _short(value: object) -> str:
-    return cut("null" if value is None else str(value), 60)
+    return cut(_as_given(value), 60)
+
+
+def _as_given(value: object) -> str:
+    if isinstance(value, list):
+        return f"[{','.join(map(_as_given, value))}]"
+    if isinstance(value, dict):
+        return f"{{{','.join(f'{key}:{_as_given(item)}' for key, item in value.items())}}}"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "null" if value is None else str(value) or "''"
 
 
 def cut(text: str, room: int) -> str:
@@ -107,7 +154,7 @@ def _number(kind: str, interval: str) -> Check:
             raise Mismatch
         above = value > low or (found[1] == "[" and value == low)
         below = value < high or (found[4] == "]" and value == high)
-        if not (math.isfinite(value) and above and below):
+        if not (abs(value) <= sys.float_info.max and above and below):  # nan is not, inf and 10**400 are not
             raise Mismatch
         return int(value) if kind == "int" else float(value)
 
@@ -132,6 +179,18 @@ def _typed(*types: type) -> Check:
     return run
 
 
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or not value:
+        raise Mismatch
+    return value
+
+
+def _labels(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict) or any(isinstance(one, dict | list) or one is None for one in value.values()):
+        raise Mismatch
+    return value
+
+
 def _matching(pattern: re.Pattern[str]) -> Check:
     def run(value: Any) -> str:
         if not isinstance(value, str | int) or isinstance(value, bool) or not pattern.fullmatch(str(value)):
@@ -143,9 +202,10 @@ def _matching(pattern: re.Pattern[str]) -> Check:
 
 _KINDS: dict[str, Check] = {
     "bool": _typed(bool),
-    "str": _typed(str),
+    "str": _text,
     "map": _typed(dict),
+    "labels": _labels,
     "null": _typed(type(None)),
     "name": _matching(_NAME),
-    "metric": _matching(_METRIC),
+    "metric": _text,  # that it exists is a matter of the task: contradictions.py
 }

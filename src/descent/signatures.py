@@ -1,6 +1,7 @@
 """Every target exists and takes its arguments: checked by signature, before anything is built or created."""
 
 import inspect
+import logging
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,15 +16,19 @@ from descent.errors import EnvironmentFault, UsageError
 # What assembly itself hands to a target, beside the settings.
 PROVIDED = {"model": {"input_shape", "outputs"}, "optimizer": {"params"}}
 
+# Lightning's arguments that conf/trainer/default.yaml has a rule for.
+RULED = ("devices", "check_val_every_n_epoch", "detect_anomaly", "profiler", "enable_progress_bar", "callbacks")
+
 
 def check(config: Config) -> None:
     """The first setting that a target does not take, or a device that is not there, as one line."""
     for key, component in _components(config):
-        if component.target:
+        if "_target_" in component.settings:
             _check_target(key, component)
     _check_arguments("trainer", pl.Trainer, config.trainer)
     if config.device == "cuda" and not torch.cuda.is_available():
         raise EnvironmentFault("device: got cuda, but torch sees no GPU; use device=auto or device=cpu")
+    _check_trainer(config)
 
 
 def _components(config: Config) -> Iterator[tuple[str, Component]]:
@@ -34,13 +39,27 @@ def _components(config: Config) -> Iterator[tuple[str, Component]]:
 
 
 def _check_target(key: str, component: Component) -> None:
-    assert component.target
     try:
-        target = get_object(component.target)
+        target = get_object(str(component.target))
+        inspect.signature(target)
     except Exception:
         raise rules.refuse(f"{key}._target_", component.target, "an importable class or function") from None
     given = {name: value for name, value in component.settings.items() if not name.startswith("_")}
     _check_arguments(key, target, given)
+
+
+def _check_trainer(config: Config) -> None:
+    """Lightning refuses its arguments when a Trainer is made, so one is made of each that no rule of ours checked."""
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    quiet = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
+    accelerator = {"cuda": "gpu"}.get(config.device, config.device)
+    for name, value in config.trainer.items():
+        if name in RULED or value == "auto":
+            continue
+        try:
+            pl.Trainer(accelerator=accelerator, **{**quiet, name: value})
+        except Exception as error:
+            raise UsageError(rules.cut(f"trainer.{name}: got {value}; {error}", rules.LONGEST_LINE)) from None
 
 
 def _check_arguments(key: str, target: Any, given: dict[str, Any]) -> None:

@@ -10,7 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 # Below this many multiply-adds a minibatch, a second thread costs more than it brings.
 SMALL_WORK = 10_000_000
 # A chunk is about this much work, so that progress and signals are served several times a second.
-CHUNK_WORK = 3_000_000_000
+CHUNK_WORK = {"cpu": 3_000_000_000, "cuda": 1_000_000_000_000}
 LARGEST_CHUNK = 512
 CHUNK_BYTES = 64 << 20
 
@@ -38,8 +38,8 @@ def threads_for(work: int) -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def chunk_for(work: int, row_bytes: int, rows: int) -> int:
+def chunk_for(work: int, row_bytes: int, rows: int, device: str) -> int:
     """Steps a chunk, for a step of so many multiply-adds and rows."""
-    by_work = CHUNK_WORK // max(3 * work, 1)
+    by_work = CHUNK_WORK[device] // max(3 * work, 1)
     by_memory = CHUNK_BYTES // max(row_bytes * rows, 1)
     return max(1, min(by_work, by_memory, LARGEST_CHUNK))

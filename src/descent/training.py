@@ -14,6 +14,7 @@ from descent.reproducibility import computing
 from descent.tracking.logger import DescentLogger
 from descent.tracking.run import Run, open_run
 from descent.tracking.store import Destination
+from descent.trainer import build_trainer
 
 
 def train(config: Config, directory: Path) -> float:
@@ -36,7 +37,7 @@ def fit(config: Config, parts: assembly.Parts, run: Run, directory: Path, consol
     """Train, restore the reported weights, measure them, and touch the test split once."""
     shown = [progress(console, parts.steps)] if config.trainer["enable_progress_bar"] and not config.one_of_many else []
     loggers = [DescentLogger(run)] if config.tracking.kind != "none" else []
-    trainer = assembly.build_trainer(config, [*parts.callbacks, *shown], loggers, directory)
+    trainer = build_trainer(config, [*parts.callbacks, *shown], loggers, directory)
     if config.tracking.steps:
         parts.engine.step_sink = run.series
     started = time.perf_counter()

@@ -19,11 +19,12 @@ EVALUATION_ROWS = 1024
 
 
 class Chunk(NamedTuple):
-    """Rows of whole steps; `first` is the place in the epoch of its first minibatch."""
+    """Rows of whole steps; `first` is the place in the epoch of its first minibatch, `rows` counts all devices'."""
 
     inputs: Tensor
     targets: Tensor
     first: int
+    rows: int
 
 
 @dataclass(frozen=True)
@@ -37,10 +38,12 @@ class Feed:
     seed: int
     stream: bool = False
     workers: int = 0
+    devices: int = 1  # that share a minibatch
 
     def batches(self, rows: int) -> int:
-        """Minibatches of an epoch."""
-        return rows // self.batch_size if self.drop_last else -(-rows // self.batch_size)
+        """Minibatches of an epoch; a last one with less than a row for each device is left out."""
+        full, tail = divmod(rows, self.batch_size)
+        return full + (tail >= self.devices and not self.drop_last)
 
     def steps(self, rows: int) -> int:
         """Optimizer steps of an epoch."""
@@ -50,10 +53,10 @@ class Feed:
 class TrainingLoader:
     """Chunks of one epoch after another; the engine sets `epoch` before each."""
 
-    def __init__(self, split: Split, feed: Feed, device: torch.device, rank: int = 0, world: int = 1) -> None:
+    def __init__(self, split: Split, feed: Feed, device: torch.device, rank: int = 0) -> None:
         self.feed = replace(feed, chunk=1) if feed.stream else feed
         self.epoch = 0
-        self._device, self._rank, self._world = device, rank, world
+        self._device, self._rank = device, rank
         self._split = split if feed.stream else _on_device(split, device)
         self._batches = _Batches()
         self._reader = _reader(split, self._batches, feed.workers) if feed.stream else None
@@ -66,10 +69,11 @@ class TrainingLoader:
         rows = min(len(self._split), feed.batches(len(self._split)) * feed.batch_size)
         order = epoch_order(feed.seed, self.epoch, len(self._split))[:rows]
         stride = feed.batch_size * feed.accumulate * feed.chunk
-        pieces = [order[start : start + stride][self._rank :: self._world] for start in range(0, rows, stride)]
+        whole = torch.split(order, stride)
+        pieces = [piece[self._rank :: feed.devices] for piece in whole]
         per_chunk = feed.accumulate * feed.chunk
         for number, (inputs, targets) in enumerate(self._gathered(pieces)):
-            yield Chunk(inputs, targets, number * per_chunk)
+            yield Chunk(inputs, targets, number * per_chunk, len(whole[number]))
 
     def _gathered(self, pieces: list[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
         if self._reader:
@@ -99,7 +103,7 @@ class EvaluationLoader:
         split = self._split
         in_memory = zip(*(torch.split(part, EVALUATION_ROWS) for part in (split.inputs, split.targets)), strict=True)
         for inputs, targets in self._reader or in_memory:
-            yield Chunk(inputs.to(self._device), targets.to(self._device), 0)
+            yield Chunk(inputs.to(self._device), targets.to(self._device), 0, len(targets))
 
 
 class _Batches:

@@ -68,7 +68,7 @@ def split_data(
 
 
 def split_order(count: int, seed: int, strata: np.ndarray | None = None) -> np.ndarray:
-    """An order of the samples of which every prefix has, within one sample, each class in its share."""
+    """An order of the samples of which every prefix has each class in its share, give or take a sample or two."""
     random = np.random.default_rng(seed)
     shuffled = random.permutation(count)
     if strata is None:

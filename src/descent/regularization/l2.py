@@ -19,5 +19,7 @@ class L2(Method):
     def after_backward(self, parameters: Sequence[nn.Parameter]) -> None:
         penalised: list[Tensor] = [weight for weight in weights(parameters) if weight.grad is not None]
         gradients = [weight.grad for weight in penalised if weight.grad is not None]
+        if not gradients:
+            return
         with torch.no_grad():
             torch._foreach_add_(gradients, penalised, alpha=self.strength)

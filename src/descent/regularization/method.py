@@ -13,6 +13,7 @@ from torch.optim import Optimizer
 
 Batch = tuple[Tensor, Tensor]
 Gradients = Callable[[], Tensor]
+Penalty = Callable[[Tensor, nn.Module], Tensor]
 MOMENTS = ("batch_in", "loss", "after_backward", "after_step", "epoch_end", "evaluate")
 
 

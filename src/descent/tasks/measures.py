@@ -1,12 +1,13 @@
 """Metrics as sums on the device: added over batches, turned into numbers once."""
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
 Loss = Callable[[Tensor, Tensor], Tensor]
+BLOCK = 4096
 
 
 class Measures(Protocol):
@@ -43,24 +44,61 @@ class Regression:
 
 
 class Tally:
-    """The loss and the metrics of what has been added, without a transfer from the device until they are asked for."""
+    """The loss and the metrics of what has been added, without a transfer from the device until they are asked for.
+
+    Sums are formed over blocks of a fixed size, so that they do not depend, to the last bit, on the batches it came in.
+    """
 
     def __init__(self, loss: Loss, measures: Measures) -> None:
         self.rows = 0
         self._loss, self._measures = loss, measures
         self._loss_sum: Tensor | None = None
         self._sums: Tensor | None = None
+        self._waiting: list[tuple[Tensor, Tensor]] = []
+        self._waiting_rows = 0
 
     def add(self, outputs: Tensor, targets: Tensor) -> None:
         """A batch's outputs and targets."""
+        self._waiting.append((outputs, targets))
+        self._waiting_rows += len(targets)
+        self.rows += len(targets)
+        if self._waiting_rows < BLOCK:
+            return
+        blocks = self._blocks()
+        if len(blocks[-1][1]) < BLOCK:
+            self._waiting = [blocks.pop()]
+        self._waiting_rows = sum(len(targets) for _, targets in self._waiting)
+        for block in blocks:
+            self._fold(*block)
+
+    def _blocks(self) -> list[tuple[Tensor, Tensor]]:
+        outputs, targets = (torch.cat(parts) for parts in zip(*self._waiting, strict=True))
+        self._waiting = []
+        return list(zip(torch.split(outputs, BLOCK), torch.split(targets, BLOCK), strict=True))
+
+    def _fold_waiting(self) -> None:
+        for block in self._blocks() if self._waiting else []:
+            self._fold(*block)
+
+    def _fold(self, outputs: Tensor, targets: Tensor) -> None:
         loss = self._loss(outputs, targets).double() * len(targets)
         sums = self._measures.sums(outputs, targets)
         self._loss_sum = loss if self._loss_sum is None else self._loss_sum + loss
         self._sums = sums if self._sums is None else self._sums + sums
-        self.rows += len(targets)
+
+    def reduce(self, over_devices: Callable[..., Any]) -> None:
+        """Add up what several devices have tallied."""
+        self._fold_waiting()
+        assert self._loss_sum is not None and self._sums is not None, "nothing was added"
+        self._loss_sum, self._sums, rows = (
+            over_devices(part, reduce_op="sum")
+            for part in (self._loss_sum, self._sums, self._sums.new_tensor(self.rows))
+        )
+        self.rows = int(rows)
 
     def metrics(self) -> dict[str, float]:
         """Means over everything added."""
+        self._fold_waiting()
         assert self._loss_sum is not None and self._sums is not None, "nothing was added"
         return {"loss": float(self._loss_sum) / self.rows, **self._measures.metrics(self._sums)}
 

@@ -62,11 +62,17 @@ def grid_points(arguments: list[str], hydra_context: HydraContext) -> list[Point
         if override.is_sweep_override() and not override.is_discrete_sweep():
             key = override.key_or_group
             raise UsageError(f"{key}: got an interval, allowed a list of points in a grid; write {key}=a,b,c")
+        if override.is_sweep_override() and not any(True for _ in override.sweep_string_iterator()):
+            raise UsageError(f"{override.key_or_group}: got nothing to sweep, {override.get_value_string()} is empty")
     return list(BasicSweeper.split_arguments(overrides, max_batch_size=None)[0])
 
 
 def _composed(point: Point, number: int, hydra_context: HydraContext, config: DictConfig) -> DictConfig:
-    composed = hydra_context.config_loader.load_sweep_config(config, point)
+    door.refuse_impossible(point, multirun=False)
+    try:
+        composed = hydra_context.config_loader.load_sweep_config(config, point)
+    except Exception as error:
+        raise door.explained(error, point) from error
     with open_dict(composed):
         composed.hydra.job.num = number
     return composed

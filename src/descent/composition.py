@@ -1,0 +1,149 @@
+"""Composing with Hydra, and one line of ours for each of the many ways in which it refuses an override."""
+
+import re
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any, cast
+
+import hydra
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException, MissingConfigException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from descent.config import ABOUT_NODES, unknown_key
+from descent.errors import DescentError, UsageError
+from descent.rules import LONGEST_LINE, cut, near, refuse
+
+CONFIG_DIRECTORY = Path(__file__).parents[2] / "conf"
+LISTS = ("regularization",)  # groups that take several choices at once
+# What Hydra says of a wrong flag: the beginning of its message, the flag, what it takes.
+FLAGS = (
+    ("Cannot find primary config", "--config-name", "a YAML file of conf/, without .yaml"),
+    ("Primary config directory", "--config-path", "a directory that exists"),
+    ("Additional config directory", "--config-dir", "a directory that exists"),
+)
+_UNKNOWN = re.compile(r"Key '[^']*' (is )?not in|No match in the defaults list|has no attribute")
+_QUOTED = re.compile(r"'([^']+)'")
+
+
+def compose(overrides: Sequence[str] = ()) -> DictConfig:
+    """What a command line with these overrides composes, for a REPL and tests."""
+    with hydra.initialize_config_dir(str(CONFIG_DIRECTORY), version_base="1.3"):
+        return hydra.compose("config", overrides=list(overrides), return_hydra_config=True)
+
+
+def without_hydra(composed: DictConfig) -> DictConfig:
+    """The job's own part, not yet resolved."""
+    plain = cast(dict[str, Any], OmegaConf.to_container(composed))
+    return OmegaConf.create({key: value for key, value in plain.items() if key != "hydra"})
+
+
+def refuse_impossible(words: Sequence[str], *, multirun: bool) -> None:
+    """What Hydra would take and nobody can mean, or would answer with a page."""
+    for word in words:
+        override = _parsed(word)
+        if not override.key_or_group.startswith("hydra"):
+            _refuse_shape(override)
+            _refuse_value(override, multirun)
+
+
+def explained(error: Exception, words: Sequence[str]) -> Exception:
+    """The refusal of a composition, named by the override that brought it."""
+    if isinstance(error, DescentError) or (isinstance(error, OSError) and not isinstance(error, HydraException)):
+        return error
+    text = _text(error)
+    for beginning, flag, allowed in FLAGS:
+        if text.startswith(beginning):
+            return refuse(flag, (_QUOTED.search(text) or ["", ""])[1], allowed)
+    GlobalHydra.instance().clear()
+    taken: list[str] = []
+    plain = [word for word in words if not _parsed(word).is_sweep_override()]
+    for word in sorted(plain, key=lambda word: _parsed(word).key_or_group not in groups()):
+        try:
+            compose([*taken, word])
+        except Exception as refusal:
+            return _refused(_parsed(word), refusal, taken)
+        taken.append(word)
+    return UsageError(cut(text, LONGEST_LINE)) if isinstance(error, HydraException) else error
+
+
+@cache
+def groups() -> dict[str, list[str]]:
+    """Group → its choices, as conf/ has them."""
+    folders = (folder for folder in CONFIG_DIRECTORY.iterdir() if folder.is_dir() and folder.name != "hydra")
+    return {folder.name: sorted(file.stem for file in folder.glob("*.yaml")) for folder in folders}
+
+
+def _parsed(word: str) -> Override:
+    try:
+        return OverridesParser.create().parse_override(word)
+    except (HydraException, ValueError):  # a number of 5,000 digits is a ValueError
+        key = word.partition("=")[0].lstrip("+~")
+        if "=" not in word:
+            raise refuse(key, "no value", "key=value") from None
+        raise refuse(key, word, "key=value that Hydra can read", "quote it for the shell and for Hydra") from None
+
+
+def _refuse_shape(override: Override) -> None:
+    key, word = override.key_or_group, override.input_line
+    if not key:
+        raise refuse(str(word), word, "key=value")
+    if override.is_delete():
+        raise refuse(key, word, f"{key}=…", "no key can be taken away")
+    if override.package is not None:
+        raise refuse(key, word, f"{key}=…", "every group has its place")
+    if described := [part for part in key.split(".") if part in ABOUT_NODES]:
+        raise refuse(key, word, "nothing", f"{described[0]} describes the knobs beside it and is none")
+    if key in groups() and (override.is_add() or override.is_force_add()):
+        raise refuse(key, word, f"{key}=…", "leave out the +")
+
+
+def _refuse_value(override: Override, multirun: bool) -> None:
+    key, value = override.key_or_group, override.value()
+    if override.is_sweep_override():
+        if not multirun:
+            given = override.get_value_string()
+            raise refuse(key, given, "one value", f"-m runs each of several; a list is {key}=[…]")
+        return
+    if key not in groups() or isinstance(value, dict) or (isinstance(value, str) and value):
+        return
+    if key not in LISTS or not isinstance(value, list):
+        raise refuse(key, value, " | ".join(groups()[key]))
+    if not value:
+        raise refuse(key, value, "at least one item", f"use {key}=[none]")
+
+
+def _refused(override: Override, error: Exception, taken: Sequence[str]) -> UsageError:
+    """`taken` composes, and with the override no more."""
+    key, text = override.key_or_group, _text(error)
+    if isinstance(error, MissingConfigException) and error.missing_cfg_file:
+        group, _, choice = str(error.missing_cfg_file).rpartition("/")
+        choices = list(error.options or groups().get(group, []))
+        return refuse(group, choice, " | ".join(choices), near(choice, choices))
+    if key.startswith("hydra"):
+        return refuse(key, override.get_value_string(), "a key of Hydra's", "--cfg hydra shows them")
+    if _UNKNOWN.search(text) or not isinstance(error, HydraException):
+        known = cast(dict[str, Any], OmegaConf.to_container(without_hydra(compose(taken))))
+        return _missing_item(key, known) or unknown_key(key, known)
+    return UsageError(cut(f"{key}: {text}", LONGEST_LINE))
+
+
+def _missing_item(key: str, known: dict[str, Any]) -> UsageError | None:
+    """`regularization.dropout.p` without dropout in the list is no typo."""
+    group, _, rest = key.partition(".")
+    item = rest.partition(".")[0]
+    if group not in LISTS or item in known.get(group, {}):
+        return None
+    items = [name for name in known.get(group, {}) if name != "none"]
+    hint = f"set {group}=[{','.join([*items, item])}]" if item in groups()[group] else near(item, groups()[group])
+    return refuse(key, item, f"an item of {group}=[{','.join(items) or 'none'}]", hint)
+
+
+def _text(error: BaseException) -> str:
+    cause = error.__cause__
+    said = f"{error} {cause or ''}" if not isinstance(cause, OmegaConfBaseException) else f"{error} {cause.msg}"
+    return " ".join(said.split())
