@@ -1,11 +1,8 @@
 """From a Config to the objects that train. The only place where a `_target_` becomes an object."""
 
 import inspect
-import logging
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl

@@ -178,7 +178,11 @@ def unknown_key(path: str, whole: Mapping[str, Any]) -> UsageError:
     beside = [key for key in known if key.rpartition(".")[0] == parent]
     shown = " ".join(key.rpartition(".")[2] for key in beside) or "see --help"
     line = f"{path}: unknown key; allowed{f' under {parent}' if parent else ''}: {shown}"
-    hint = rules.near(path, beside) or rules.near(name, beside) or rules.near(path, known)
+    meant = rules.SYNONYMS.get(name, name)
+    same_name = rules.near(meant, [key for key in known if key.rpartition(".")[2] == meant])
+    close = rules.near(path, beside) or rules.near(name, beside)
+    hint = (close or same_name) if parent and meant == name else (same_name or close)
+    hint = hint or rules.near(path, known)
     room = rules.LONGEST_LINE - len(hint) - 2
     return UsageError(f"{rules.cut(line, room)}; {hint}" if hint else rules.cut(line, rules.LONGEST_LINE))
 

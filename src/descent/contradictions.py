@@ -71,8 +71,9 @@ def refuse_unmet(owner: str, condition: str, settings: Mapping[str, Any], choice
         raise refuse(
             key, item or choices[key], f"with {path}={wanted}", f"{path} is {got}: choose another {key} or {group}"
         )
+    given = item or choices[key]
     raise refuse(
-        key, item, f"with a {group} that takes {path.partition('.')[2]}", f"choose another {group} or drop {item}"
+        key, given, f"with a {group} that takes {path.partition('.')[2]}", f"choose another {group} or drop {given}"
     )
 
 

@@ -257,7 +257,8 @@ class Engine(pl.LightningModule):
     def _publish(self, metrics: Mapping[str, float]) -> None:
         """To this epoch's record and to Lightning's callbacks, which read them before the epoch's end reaches us."""
         self._epoch_metrics.update(metrics)
-        self.trainer.callback_metrics.update({name: torch.tensor(value) for name, value in metrics.items()})
+        exact = {name: torch.tensor(value, dtype=torch.float64) for name, value in metrics.items()}
+        self.trainer.callback_metrics.update(exact)
 
     def _set_rate(self, position: int, total: int) -> None:
         factor = self.recipe.schedule.factor(position, total)

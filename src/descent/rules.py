@@ -82,9 +82,8 @@ def near(word: str, choices: Iterable[str]) -> str:
     names = list(choices)
     if SYNONYMS.get(word.lower()) in names:
         return f"did you mean {SYNONYMS[word.lower()]}?"
-    close = difflib.get_close_matches(word, names, n=1, cutoff=0.5)
-    if not close and "." not in word:
-        close = [name for name in names if name.endswith(f".{word}")][:1]
+    inside = [name for name in names if name.endswith(f".{word}")]
+    close = [word] if word in names else inside or difflib.get_close_matches(word, names, n=1, cutoff=0.5)
     return f"did you mean {close[0]}?" if close else ""
 
 

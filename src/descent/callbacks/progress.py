@@ -6,7 +6,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
 SECONDS_BETWEEN_LINES = 5.0
 
@@ -19,7 +19,6 @@ class LiveBar(pl.Callback):
             SpinnerColumn(),
             TextColumn("epoch {task.fields[epoch]}"),
             BarColumn(),
-            MofNCompleteColumn(),
             TimeRemainingColumn(),
             TextColumn("{task.fields[metrics]}"),
             console=console,
@@ -73,7 +72,7 @@ def metrics_line(trainer: pl.Trainer) -> str:
     """The epoch's metrics, short."""
     shown = {name: value for name, value in trainer.callback_metrics.items() if name.startswith(("train/", "val/"))}
     hidden = ("train/lr", "train/gradient_norm")
-    return "  ".join(f"{name} {float(value):.4f}" for name, value in shown.items() if name not in hidden)
+    return "  ".join(f"{name} {float(value):.4g}" for name, value in shown.items() if name not in hidden)
 
 
 def progress(console: Console, steps: int) -> pl.Callback:

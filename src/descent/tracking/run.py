@@ -7,7 +7,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from descent.tracking import records
+from descent.tracking.owners import owner_tags
 from descent.tracking.secrets import mask, mask_values
 from descent.tracking.staging import Staging, copy_masked, write_text
 
@@ -150,9 +151,14 @@ def open_run(
 def _opened(destination: "Destination", name: str, tags: Mapping[str, Any], parent: str | None) -> Run:
     if destination.kind == "none":
         return Run(name)
+    from descent.tracking.owners import close_abandoned
     from descent.tracking.store import open_store
 
-    return StoredRun(name, open_store(destination), tags, parent)
+    store = open_store(destination)
+    run = StoredRun(name, store, tags, parent)
+    with suppress(Exception):  # a courtesy to other runs: this one does not depend on it
+        close_abandoned(store)
+    return run
 
 
 def _create(store: "Store", name: str, tags: dict[str, str]) -> str:
@@ -169,7 +175,7 @@ def _create(store: "Store", name: str, tags: dict[str, str]) -> str:
 def _system_tags(local_id: str, parent: str | None) -> dict[str, str]:
     tags = {"local_id": local_id, "mlflow.source.name": mask(sys.argv[0] or "python"), "mlflow.source.type": "LOCAL"}
     tags["mlflow.user"] = _user()
-    return tags | ({"mlflow.parentRunId": parent} if parent else {})
+    return tags | owner_tags() | ({"mlflow.parentRunId": parent} if parent else {})
 
 
 def _user() -> str:

@@ -200,7 +200,14 @@ def test_an_ordinary_run_takes_few_calls(local, counted):
             run.metrics({f"m{number}": 1.0 for number in range(8)}, epoch)
         for number in range(5):
             run.text("text", f"file{number}.txt")
-    assert counted.calls == {"create_run": 1, "log_batch": 2, "log_inputs": 1, "log_artifacts": 1, "set_terminated": 1}
+    assert counted.calls == {
+        "create_run": 1,
+        "search_runs": 1,
+        "log_batch": 2,
+        "log_inputs": 1,
+        "log_artifacts": 1,
+        "set_terminated": 1,
+    }
 
 
 def test_a_store_that_goes_away_is_said_once(local, capsys):

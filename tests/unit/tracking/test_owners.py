@@ -1,0 +1,60 @@
+"""Runs whose process is gone are closed at the next start; those of the living are left alone."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from descent.tracking.owners import HOST, PID, STARTED, close_abandoned, owner_tags
+from descent.tracking.store import open_store
+
+SOURCE = Path(__file__).parents[3] / "src"
+KILLED_INSIDE = """
+import os, signal, sys
+from pathlib import Path
+from descent.tracking.run import open_run
+from descent.tracking.store import Destination
+
+with open_run(Destination("local", None, "descent", Path(sys.argv[1])), name="cut", tags={}) as run:
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.fixture
+def store(local):
+    return open_store(local)
+
+
+def status_of(store, tags: dict[str, str]) -> str:
+    run = store.client.create_run(store.experiment_id, tags=tags)
+    close_abandoned(store)
+    return store.client.get_run(run.info.run_id).info.status
+
+
+def test_a_killed_process_leaves_a_run_that_the_next_start_closes(local, store):
+    command = [sys.executable, "-c", KILLED_INSIDE, str(local.root)]
+    assert subprocess.run(command, env={"PYTHONPATH": str(SOURCE)}, timeout=120).returncode == -9
+    [run] = store.client.search_runs([store.experiment_id])
+    assert run.info.status == "RUNNING"
+    assert close_abandoned(store) == 1
+    closed = store.client.get_run(run.info.run_id)
+    assert (closed.info.status, closed.data.tags["status_reason"]) == ("KILLED", "its process is gone")
+
+
+def test_the_living_are_left_alone(store):
+    assert status_of(store, owner_tags()) == "RUNNING"
+
+
+def test_another_host_is_not_ours_to_judge(store):
+    assert status_of(store, {**owner_tags(), HOST: "elsewhere"}) == "RUNNING"
+
+
+def test_a_number_that_was_given_away_again_is_another_process(store):
+    earlier = psutil.Process().create_time() - 100
+    assert status_of(store, {**owner_tags(), STARTED: f"{earlier:.2f}"}) == "KILLED"
+
+
+def test_a_run_that_does_not_say_whose_it_is_has_no_owner(store):
+    assert status_of(store, {HOST: owner_tags()[HOST], PID: "no number"}) == "KILLED"
