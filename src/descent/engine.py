@@ -297,13 +297,16 @@ class Engine(pl.LightningModule):
         self._start_evaluation()
 
     def validation_step(self, chunk: Chunk, index: int) -> None:
-        self._evaluate(chunk)
+        if not self.interrupted:
+            self._evaluate(chunk)
 
     def on_validation_epoch_end(self) -> None:
         self._evaluation.close()
+        if self.interrupted:
+            return
         metrics = self._tally.metrics()
         self._publish({f"val/{name}": value for name, value in metrics.items()})
-        if not math.isfinite(metrics["loss"]) and not self.interrupted:
+        if not math.isfinite(metrics["loss"]):
             raise self.diverged("val/loss", metrics["loss"], self.steps_done - 1)  # no step came to show it
 
     def on_test_epoch_start(self) -> None:

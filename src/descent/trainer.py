@@ -13,7 +13,6 @@ from descent.config import Config
 PER_BATCH_HOOKS = (
     "on_train_batch_start",
     "on_train_batch_end",
-    "on_before_zero_grad",
     "on_before_backward",
     "on_after_backward",
     "on_before_optimizer_step",

@@ -1,0 +1,39 @@
+"""Scaling by the training rows alone, against NumPy."""
+
+import numpy as np
+import pytest
+import torch
+
+from descent.data.scaling import Scaling
+from reference.trained import TABLE, parts_of
+
+
+@pytest.mark.parametrize(("shape", "axes"), [((50, 4), (0,)), ((50, 3, 5, 6), (0, 2, 3)), ((50, 2, 7), (0, 2))])
+def test_scaling_is_numpys(shape, axes):
+    values = np.random.default_rng(0).normal(3, 2, shape)
+    scaled = Scaling(torch.from_numpy(values))(torch.from_numpy(values)).numpy()
+    mean, deviation = values.mean(axes, keepdims=True), values.std(axes, keepdims=True)
+    np.testing.assert_allclose(scaled, (values - mean) / deviation, atol=1e-5)
+
+
+def test_bytes_are_scaled_as_numbers():
+    images = torch.randint(0, 256, (40, 1, 4, 4), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    scaled = Scaling(images)(images)
+    assert scaled.dtype == torch.float32
+    assert abs(float(scaled.mean())) < 1e-5 and float(scaled.std(correction=0)) == pytest.approx(1, abs=1e-5)
+
+
+@pytest.mark.parametrize("value", [0.0, 0.1, -3.3, 1e6 + 0.1])
+@pytest.mark.parametrize("rows", [7, 1437])
+def test_a_constant_column_becomes_zero(value, rows):
+    column = torch.full((rows, 2), value)
+    assert not Scaling(column)(column).any()
+
+
+def test_only_training_rows_decide():
+    _, parts = parts_of(*TABLE)
+    training = parts.data.train.inputs.double().numpy()
+    np.testing.assert_allclose(parts.engine.scaling.mean, training.mean(0), atol=1e-6)
+    np.testing.assert_allclose(parts.engine.scaling.deviation, training.std(0), atol=1e-6)
+    everything = torch.cat([part.inputs for part in (parts.data.train, parts.data.val, parts.data.test)])
+    assert np.abs(parts.engine.scaling.mean.numpy() - everything.numpy().mean(0)).max() > 1e-3

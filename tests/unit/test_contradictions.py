@@ -1,0 +1,171 @@
+"""Settings that are fine one by one and wrong together."""
+
+import copy
+
+import pytest
+
+from descent import contradictions
+from descent.contradictions import OURS, lookup, refuse_batches, refuse_doubled_items, refuse_unmet
+from descent.errors import UsageError
+
+FINE = {
+    "batch_size": 10,
+    "accumulate": 1,
+    "epochs": 3,
+    "weight_decay": 0.0,
+    "objective": "val/accuracy",
+    "loader": {"workers": 0, "stream": False, "chunk": "auto"},
+    "dataset": {"task": "classification", "kind": "table", "samples": 100, "val_fraction": 0.1, "test_fraction": 0.1},
+    "optimizer": {"lr": 0.1, "weight_decay": 0.0},
+    "scheduler": {},
+    "regularization": {"none": {}},
+    "trainer": {"devices": 1},
+}
+
+
+def settings(changes):
+    """FINE, changed at dotted paths."""
+    out = copy.deepcopy(FINE)
+    for path, value in changes.items():
+        *parents, name = path.split(".")
+        node = out
+        for part in parents:
+            node = node[part]
+        node[name] = value
+    return out
+
+
+def test_what_is_fine_passes():
+    contradictions.refuse_all(FINE)
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ({"regularization": {"none": {}, "l2": {}}}, "regularization: got [l2,none], allowed [none] or other items"),
+        ({"regularization": {}}, "regularization: got [], allowed at least one item"),
+        ({"trainer": {"devices": 1, "max_epochs": 3}}, "trainer.max_epochs: not Lightning's to do here; use epochs=…"),
+        ({"dataset.val_fraction": 0.9}, "dataset.val_fraction: got 0.9, allowed val_fraction + test_fraction below 1"),
+        ({"dataset.val_fraction": 0.001}, "dataset.val_fraction: got 0.001, allowed 0, or enough"),
+        ({"dataset.test_fraction": 0.001}, "dataset.test_fraction: got 0.001, allowed 0, or enough"),
+        ({"dataset.kind": "image", "dataset.shape": [8]}, "dataset.shape: got [8], allowed [channels,height,width]"),
+        ({"batch_size": 81}, "batch_size: got 81, allowed 1 to 80 (the training samples) or full"),
+        ({"accumulate": 9}, "accumulate: got 9, allowed 1 to 8 (the minibatches of an epoch)"),
+        ({"batch_size": "full", "accumulate": 2}, "accumulate: got 2, allowed 1 to 1"),
+        ({"weight_decay": 0.1, "optimizer": {"lr": 0.1}}, "weight_decay: got 0.1, allowed 0 with an optimizer"),
+        ({"optimizer.nesterov": True, "optimizer.dampening": 0.1}, "optimizer.dampening: got 0.1, allowed 0"),
+        ({"objective": "val/accuracyy"}, "objective: got val/accuracyy, allowed train/loss"),
+        ({"objective": "test/loss"}, "objective: got test/loss, allowed train/loss"),
+        ({"scheduler.monitor": "val/mae"}, "scheduler.monitor: got val/mae"),
+        ({"regularization": {"early_stopping": {"monitor": "x"}}}, "regularization.early_stopping.monitor: got x"),
+        (
+            {"objective": "val/loss", "dataset.val_fraction": 0},
+            "objective: got val/loss, allowed train/loss | train/acc",
+        ),
+        ({"trainer.check_val_every_n_epoch": 4}, "trainer.check_val_every_n_epoch: got 4, allowed 1 to 3 (epochs)"),
+        ({"loader.workers": 1}, "loader.workers: got 1, allowed 0 for data held in memory"),
+        ({"trainer.devices": 2}, "trainer.devices: got 2"),
+    ],
+)
+def test_a_contradiction_is_named(changes, line):
+    with pytest.raises(UsageError) as refusal:
+        contradictions.refuse_all(settings(changes))
+    assert str(refusal.value).startswith(line)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"batch_size": 80},
+        {"batch_size": "full"},
+        {"accumulate": 8},
+        {"weight_decay": 0.1},
+        {"dataset.val_fraction": 0, "objective": "train/loss"},
+        {"dataset.test_fraction": 0},
+        {"dataset.kind": "image", "dataset.shape": [1, 8, 8]},
+        {"optimizer.nesterov": True, "optimizer.dampening": 0.0},
+        {"optimizer.nesterov": False, "optimizer.dampening": 0.1},
+        {"trainer.check_val_every_n_epoch": 3},
+        {"loader.workers": 1, "loader.stream": True},
+        {"dataset": {"task": "regression", "val_fraction": 0.1, "test_fraction": 0.1}, "objective": "val/r2"},
+    ],
+)
+def test_the_border_is_on_the_right_side(changes):
+    contradictions.refuse_all(settings(changes))
+
+
+@pytest.mark.parametrize("argument", OURS)
+def test_every_argument_that_is_ours_is_refused_with_the_knob(argument):
+    with pytest.raises(UsageError) as refusal:
+        contradictions.refuse_all(settings({f"trainer.{argument}": 1}))
+    assert str(refusal.value).startswith(f"trainer.{argument}: ")
+    assert OURS[argument] in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("override", "doubled"),
+    [
+        ("regularization=[l2,l2]", True),
+        ("regularization=[l2, 'l2']", True),
+        ('regularization=["l2",dropout,l2]', True),
+        ("+regularization=[l2,l2]", True),
+        ("regularization=[l2,dropout]", False),
+        ("regularization=[]", False),
+        ("regularization=l2", False),
+        ("model.hidden=[8,8]", False),
+    ],
+)
+def test_doubled_items(override, doubled):
+    if not doubled:
+        return refuse_doubled_items([override])
+    with pytest.raises(UsageError, match=r"^regularization: .*leave one l2$"):
+        refuse_doubled_items([override])
+    return None
+
+
+@pytest.mark.parametrize(
+    ("condition", "met"),
+    [
+        ("model.norm", True),
+        ("model.width", False),
+        ("dataset.task=classification", True),
+        ("dataset.task=regression|classification", True),
+        ("dataset.task=regression", False),
+        ("dataset.nothing=1", False),
+    ],
+)
+def test_a_requirement(condition, met):
+    values = {"model": {"norm": "none"}, "dataset": {"task": "classification"}}
+    if met:
+        return refuse_unmet("loss", condition, values, {"loss": "x"})
+    with pytest.raises(UsageError, match=r"^loss: got x, allowed with "):
+        refuse_unmet("loss", condition, values, {"loss": "x"})
+    return None
+
+
+def test_a_requirement_of_an_item_is_refused_under_the_list():
+    with pytest.raises(
+        UsageError, match=r"^regularization: got dropout, allowed with a model that takes dropout; .*drop"
+    ):
+        refuse_unmet("regularization.dropout", "model.dropout", {"model": {}}, {})
+
+
+@pytest.mark.parametrize(("size", "accumulate", "rows"), [(1, 1, 1), ("full", 1, 5), (2, 3, 5), (5, 1, 5)])
+def test_batches_that_fit(size, accumulate, rows):
+    refuse_batches(size, accumulate, rows)
+
+
+@pytest.mark.parametrize(
+    ("size", "accumulate", "rows", "key"),
+    [(6, 1, 5, "batch_size"), (2, 4, 5, "accumulate"), ("full", 2, 5, "accumulate"), (1, 1, 0, "dataset.val_fraction")],
+)
+def test_batches_that_do_not(size, accumulate, rows, key):
+    with pytest.raises(UsageError, match=f"^{key}: "):
+        refuse_batches(size, accumulate, rows)
+
+
+@pytest.mark.parametrize(
+    ("path", "value"), [("a.b", 1), ("a", {"b": 1}), ("a.c", "default"), ("a.b.c", "default"), ("x", "default")]
+)
+def test_lookup(path, value):
+    assert lookup({"a": {"b": 1}}, path, "default") == value
