@@ -1,0 +1,203 @@
+"""Every YAML of conf/ composes, builds and trains two steps, alone and beside every other that it can meet."""
+
+import math
+import re
+from itertools import combinations, product
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+
+from descent.assembly import assemble
+from descent.contradictions import lookup
+from descent.errors import UsageError
+from descent.trainer import build_trainer
+
+CONF = Path(__file__).parents[2] / "conf"
+GROUPS = sorted(folder.name for folder in CONF.iterdir() if folder.is_dir() and folder.name != "hydra")
+FILES = [file for group in GROUPS for file in sorted((CONF / group).glob("*.yaml"))]
+CHOICES = {group: sorted(file.stem for file in (CONF / group).glob("*.yaml")) for group in GROUPS}
+SHORT = ["epochs=1", "batch_size=1000"]  # two steps on 1,437 samples
+IMAGES = ["dataset=synthetic", "dataset.kind=image", "dataset.shape=[1,8,8]", "dataset.samples=60", "batch_size=24"]
+
+
+def label(file: Path) -> str:
+    return f"{file.parent.name}/{file.stem}"
+
+
+def override(group: str, *choices: str) -> str:
+    return f"{group}=[{','.join(choices)}]" if group == "regularization" else f"{group}={choices[0]}"
+
+
+def pairs(*groups: str) -> list[tuple[str, str]]:
+    return list(product(*(CHOICES[group] for group in groups)))
+
+
+def trained(config, directory):
+    """Two steps and a validation; the engine tells what came of them."""
+    parts = assemble(config)
+    trainer = build_trainer(config, parts.callbacks, [], directory)
+    trainer.fit(parts.engine)
+    assert trainer.global_step == parts.engine.steps_done == parts.steps == 2
+    assert all(math.isfinite(loss) for losses in parts.engine.losses for loss in losses)
+    return parts.engine
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    """Ten times faster at this size, and other tests may run beside."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+# The files
+
+
+@pytest.mark.parametrize("file", FILES, ids=label)
+def test_a_file_begins_with_what_it_is(file):
+    first, second, *_ = file.read_text().splitlines()
+    said = second if first.startswith("# @package") else first
+    assert re.match(r"# \S", said), said
+
+
+@pytest.mark.parametrize("file", [file for file in FILES if file.parent.name != "experiment"], ids=label)
+def test_every_knob_has_its_rule_beside_it(file):
+    node = yaml.safe_load(file.read_text())
+    node = node["optimizer"] if file.parent.name == "optimizer" else node
+    knobs = {key for key in node if not key.startswith("_")} - {"allowed", "requires"}
+    assert set(node["allowed"]) == knobs
+
+
+def test_every_root_knob_has_its_rule():
+    root = yaml.safe_load((CONF / "config.yaml").read_text())
+    described = {"defaults", "hydra", "allowed", "loader"}
+    assert set(root["allowed"]) == set(root) - described
+    assert set(root["loader"]["allowed"]) == set(root["loader"]) - {"allowed"}
+
+
+@pytest.mark.parametrize("file", sorted((CONF / "experiment").glob("*.yaml")), ids=label)
+def test_an_experiment_begins_with_its_command(file):
+    first, second, *_ = file.read_text().splitlines()
+    assert first == "# @package _global_"
+    assert second.startswith("# python src/") and f"experiment={file.stem}" in second
+
+
+# Every choice, alone
+
+
+@pytest.mark.parametrize("group", sorted(set(GROUPS) - {"dataset", "experiment", "tracking"}))
+def test_every_choice_trains(composed, tmp_path, group):
+    for choice in CHOICES[group]:
+        config = composed(override(group, choice), *SHORT)
+        assert config.choices.get(group, choice) in (choice, "cross_entropy")
+        trained(config, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "overrides"),
+    [
+        ("digits", SHORT),
+        ("synthetic", ["epochs=1", "batch_size=500"]),
+        ("synthetic", ["dataset.task=regression", "dataset.classes=3", "epochs=1", "batch_size=500"]),
+        ("synthetic", [*IMAGES[1:], "model=cnn", "epochs=1"]),
+    ],
+)
+def test_every_dataset_trains(composed, tmp_path, dataset, overrides):
+    trained(composed(f"dataset={dataset}", *overrides), tmp_path)
+
+
+def test_the_datasets_above_are_all():
+    assert CHOICES["dataset"] == ["digits", "synthetic"]
+
+
+@pytest.mark.parametrize("choice", CHOICES["tracking"])
+def test_every_tracking_composes(composed, choice):
+    overrides = ["tracking.uri=http://127.0.0.1:1"] if choice == "server" else []
+    assert composed(f"tracking={choice}", *overrides).tracking.kind == choice
+
+
+@pytest.mark.parametrize("choice", CHOICES["experiment"])
+def test_every_experiment_trains(composed, tmp_path, choice):
+    trained(composed(f"experiment={choice}", *SHORT), tmp_path)
+
+
+# Every choice beside every other: trains, or is refused with its key
+
+
+@pytest.mark.parametrize(("model", "optimizer"), pairs("model", "optimizer"))
+def test_every_model_under_every_optimizer(composed, tmp_path, model, optimizer):
+    engine = trained(composed(f"model={model}", f"optimizer={optimizer}", *IMAGES, "epochs=1"), tmp_path)
+    assert engine.history["train/lr"][0][1] == composed(f"optimizer={optimizer}").lr
+
+
+@pytest.mark.parametrize(("scheduler", "optimizer"), pairs("scheduler", "optimizer"))
+def test_every_scheduler_on_every_optimizer(composed, scheduler, optimizer):
+    parts = assemble(composed(f"scheduler={scheduler}", f"optimizer={optimizer}", "dataset=synthetic"))
+    made = parts.engine.configure_optimizers()
+    assert made.param_groups[0]["lr"] > 0
+    assert parts.engine.recipe.schedule.factor(0, 10) == 1.0
+
+
+@pytest.mark.parametrize(("regularization", "model"), pairs("regularization", "model"))
+def test_every_regularization_of_every_model(composed, tmp_path, regularization, model):
+    config = composed(override("regularization", regularization), f"model={model}", *IMAGES, "epochs=1")
+    assert config.choices["regularization"] == regularization
+    trained(config, tmp_path)
+
+
+@pytest.mark.parametrize("model", CHOICES["model"])
+def test_regularization_reaches_the_model(composed, model):
+    plain = str(assemble(composed(f"model={model}", *IMAGES)).engine.model)
+    both = str(assemble(composed(f"model={model}", "regularization=[dropout,batch_norm]", *IMAGES)).engine.model)
+    assert "Dropout" not in plain and "BatchNorm" not in plain
+    assert "p=0.2" in both and "BatchNorm" in both
+
+
+@pytest.mark.parametrize("two", list(combinations(CHOICES["regularization"], 2)), ids="+".join)
+def test_regularizations_go_together_unless_one_is_none(composed, two):
+    def compose():
+        return composed(override("regularization", *two))
+
+    if "none" in two:
+        with pytest.raises(UsageError, match=r"^regularization: .*leave out none"):
+            compose()
+    else:
+        assert compose().choices["regularization"] == "+".join(sorted(two))
+
+
+@pytest.mark.parametrize(("loss", "task"), list(product(CHOICES["loss"], ["classification", "regression"])))
+def test_every_loss_on_every_task(composed, tmp_path, loss, task):
+    def compose():
+        return composed(f"loss={loss}", "dataset=synthetic", f"dataset.task={task}", "batch_size=500", "epochs=1")
+
+    if (loss, task) == ("cross_entropy", "regression"):
+        with pytest.raises(UsageError, match=r"^loss: got cross_entropy"):
+            compose()
+    else:
+        trained(compose(), tmp_path)
+
+
+@pytest.mark.parametrize(("model", "dataset"), pairs("model", "dataset"))
+def test_every_model_on_every_dataset(composed, tmp_path, model, dataset):
+    def compose():
+        return composed(f"model={model}", f"dataset={dataset}", "batch_size=700", "epochs=1")
+
+    if (model, dataset) == ("cnn", "synthetic"):  # a table by default
+        with pytest.raises(UsageError, match=r"^model: got cnn, allowed with dataset.kind=image"):
+            compose()
+    else:
+        assert assemble(compose()).engine.model
+
+
+# Defaults
+
+
+@pytest.mark.parametrize("optimizer", CHOICES["optimizer"])
+def test_an_optimizer_brings_its_own_learning_rate(composed, optimizer):
+    own = yaml.safe_load((CONF / "optimizer" / f"{optimizer}.yaml").read_text())["lr"]
+    assert composed(f"optimizer={optimizer}").lr == own
+    config = composed(f"optimizer={optimizer}", "lr=0.25")
+    assert (config.lr, lookup(config.settings, "optimizer.lr")) == (0.25, 0.25)

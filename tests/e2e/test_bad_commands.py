@@ -1,0 +1,416 @@
+"""Wrong command lines, and what each is answered: one line that names the key, and nothing left on disk."""
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+PROJECT = Path(__file__).parents[2]
+TRAIN = PROJECT / "src" / "train.py"
+TORCHLESS = Path(__file__).with_name("torchless.py")
+LONGEST_LINE = 200
+
+
+class Bad(NamedTuple):
+    """`near` is what must be offered in its place; None: nothing may be."""
+
+    line: str
+    key: str
+    near: str | None = None
+    says: str = ""
+    code: int = 2
+
+
+# Answered without torch, Lightning, MLflow, Optuna or scikit-learn.
+TORCH_FREE = [
+    # keys that do not exist
+    Bad("lrr=1", "lrr", "lr"),
+    Bad("+lrr=1", "lrr", "lr"),
+    Bad("++lrr=1", "lrr", "lr"),
+    Bad("learning_rate=0.1", "learning_rate", "lr"),
+    Bad("batchsize=32", "batchsize", "batch_size"),
+    Bad("epoch=3", "epoch", "epochs"),
+    Bad("optimiser=adam", "optimiser", "optimizer"),
+    Bad("+hello=world", "hello"),
+    Bad("+hello.there=world", "hello"),
+    Bad("model.hiden=[3]", "model.hiden", "model.hidden"),
+    Bad("model=cnn model.chanels=[3]", "model.chanels", "model.channels"),
+    Bad("model.chanels=[3] model=cnn", "model.chanels", "model.channels"),
+    Bad("model.hidden.x=1", "model.hidden.x", "model.hidden"),
+    Bad("optimizer.betta=[0.1,0.1]", "optimizer.betta", "optimizer.betas"),
+    Bad("scheduler=step scheduler.gama=0.5", "scheduler.gama", "scheduler.gamma"),
+    Bad("dataset.val_frac=0.2", "dataset.val_frac", "dataset.val_fraction"),
+    Bad("tracking.steeps=true", "tracking.steeps", "tracking.steps"),
+    Bad("loader.worker=2", "loader.worker", "loader.workers"),
+    Bad("trainer.device=2", "trainer.device", "trainer.devices"),
+    Bad(
+        "regularization=[dropout] regularization.dropout.q=0.1", "regularization.dropout.q", "regularization.dropout.p"
+    ),
+    Bad("regularization.dropout.p=0.1", "regularization.dropout.p", says="set regularization=[dropout]"),
+    Bad("regularization=[l2] regularization.dropot.p=0.1", "regularization.dropot.p", "dropout"),
+    Bad("loss=mse loss.task=regression", "loss.task", "dataset.task"),
+    Bad("optimizer.learning_rate=1", "optimizer.learning_rate", "lr"),
+    Bad("hidden=[3]", "hidden", "model.hidden"),
+    Bad("hydra.foo=1", "hydra.foo"),
+    # choices that do not exist
+    Bad("optimizer=adamm", "optimizer", "adam"),
+    Bad("model=mpl", "model", "mlp"),
+    Bad("model=resnet", "model", says="cnn | mlp"),
+    Bad("scheduler=cosin", "scheduler", "cosine"),
+    Bad("dataset=digit", "dataset", "digits"),
+    Bad("loss=crossentropy", "loss", "cross_entropy"),
+    Bad("tracking=mlflow", "tracking", says="local | none | server"),
+    Bad("augmentation=flip", "augmentation", says="none"),
+    Bad("trainer=gpu", "trainer", says="default"),
+    Bad("experiment=nothing", "experiment"),
+    Bad("regularization=[dropot]", "regularization", "dropout"),
+    Bad("regularization=[l2,l3]", "regularization", "l2"),
+    Bad("hydra/launcher=nothing", "hydra/launcher"),
+    Bad("model=null", "model", says="cnn | mlp"),
+    Bad("model=", "model", says="got ''"),
+    Bad("model=[mlp,cnn]", "model", says="cnn | mlp"),
+    Bad("regularization=null", "regularization"),
+    Bad("regularization=[]", "regularization", says="use regularization=[none]"),
+    Bad("+optimizer=sgd", "optimizer", says="leave out the +"),
+    Bad("model@other=cnn", "model"),
+    # types and ranges
+    Bad("lr=0", "lr", says="got 0, allowed float (0, inf)"),
+    Bad("lr=-1", "lr"),
+    Bad("lr=nan", "lr"),
+    Bad("lr=inf", "lr"),
+    Bad("lr=1e-3x", "lr"),
+    Bad("lr=true", "lr", says="got true"),
+    Bad("lr=", "lr", says="got ''"),
+    Bad("lr=null", "lr"),
+    Bad("lr=[0.1,0.2]", "lr", says="got [0.1,0.2]"),
+    Bad("lr={a:1}", "lr"),
+    Bad("epochs=0", "epochs"),
+    Bad("epochs=2.5", "epochs"),
+    Bad("epochs=true", "epochs"),
+    Bad("epochs=1e3", "epochs"),
+    Bad("batch_size=0", "batch_size"),
+    Bad("batch_size=al", "batch_size"),
+    Bad("batch_size=ful", "batch_size", "full"),
+    Bad("accumulate=0", "accumulate"),
+    Bad("seed=-1", "seed"),
+    Bad("seed=4294967296", "seed"),
+    Bad(f"seed={'9' * 400}", "seed"),
+    Bad(f"seed={'9' * 5000}", "seed"),
+    Bad("weight_decay=-1", "weight_decay"),
+    Bad("threads=0", "threads"),
+    Bad("threads=many", "threads"),
+    Bad("direction=max", "direction", "maximize"),
+    Bad("restore=worst", "restore", says="best | last"),
+    Bad("device=gpu", "device", "cuda"),
+    Bad("precision=16", "precision", "bf16-mixed"),
+    Bad("precision=16-mixed", "precision", "bf16-mixed"),
+    Bad("precision=fp16", "precision", "bf16-mixed"),
+    Bad("determinism=true", "determinism"),
+    Bad("determinism=fas", "determinism", "fast"),
+    Bad("dry_run=1", "dry_run", says="true | false"),
+    Bad("name=a/b", "name"),
+    Bad("name=..", "name"),
+    Bad("name=", "name"),
+    Bad(f"name={'n' * 300}", "name"),
+    Bad("tags=arm", "tags"),
+    Bad("tags=[a,b]", "tags"),
+    Bad("tags={a:{b:1}}", "tags"),
+    Bad("loader.chunk=0", "loader.chunk"),
+    Bad("loader.workers=-1", "loader.workers"),
+    Bad("loader=fast", "loader"),
+    Bad("model.hidden=256", "model.hidden"),
+    Bad("model.hidden=[0]", "model.hidden"),
+    Bad("model.hidden=[1.5]", "model.hidden"),
+    Bad(f"model.hidden={[0] * 200}".replace(" ", ""), "model.hidden"),
+    Bad("model.activation=rely", "model.activation", "relu"),
+    Bad("model=cnn model.kernel=4", "model.kernel"),
+    Bad("model=cnn model.channels=[]", "model.channels"),
+    Bad("optimizer.betas=[0.9]", "optimizer.betas"),
+    Bad("optimizer.betas=[0.9,1.0]", "optimizer.betas"),
+    Bad("optimizer.eps=0", "optimizer.eps"),
+    Bad("optimizer.amsgrad=yes!", "optimizer.amsgrad"),
+    Bad("optimizer=momentum optimizer.momentum=1", "optimizer.momentum"),
+    Bad("scheduler=step scheduler.every=0", "scheduler.every"),
+    Bad("scheduler=step scheduler.interval=batch", "scheduler.interval"),
+    Bad("scheduler=cosine scheduler.minimum=1", "scheduler.minimum"),
+    Bad("scheduler=plateau scheduler.factor=1", "scheduler.factor"),
+    Bad("regularization=[dropout] regularization.dropout.p=1.5", "regularization.dropout.p"),
+    Bad("regularization=[dropout] regularization.dropout.p=1", "regularization.dropout.p"),
+    Bad("regularization=[l2] regularization.l2.strength=0", "regularization.l2.strength"),
+    Bad(
+        "regularization=[gradient_clipping] regularization.gradient_clipping.max_norm=-1",
+        "regularization.gradient_clipping.max_norm",
+    ),
+    Bad(
+        "regularization=[early_stopping] regularization.early_stopping.patience=0",
+        "regularization.early_stopping.patience",
+    ),
+    Bad("dataset.val_fraction=1", "dataset.val_fraction"),
+    Bad("dataset.val_fraction=-0.1", "dataset.val_fraction"),
+    Bad("dataset.samples=100", "dataset.samples"),
+    Bad("dataset=synthetic dataset.shape=[]", "dataset.shape"),
+    Bad("dataset=synthetic dataset.kind=imag", "dataset.kind", "image"),
+    Bad("dataset=synthetic dataset.task=regresion", "dataset.task", "regression"),
+    Bad("trainer.devices=0", "trainer.devices"),
+    Bad("trainer.profiler=fancy", "trainer.profiler"),
+    Bad("trainer.callbacks=[a]", "trainer.callbacks"),
+    Bad("tracking.model=2", "tracking.model"),
+    Bad("tracking.experiment=", "tracking.experiment"),
+    # two truths, and keys that are none
+    Bad("model.dropout=0.5", "model.dropout", says="set regularization.dropout.p=0.5 instead"),
+    Bad("model.norm=batch", "model.norm"),
+    Bad("optimizer.lr=0.1", "optimizer.lr", says="set lr=0.1 instead"),
+    Bad("optimizer.weight_decay=0.1", "optimizer.weight_decay", says="set weight_decay=0.1 instead"),
+    Bad("tracking.kind=server", "tracking.kind"),
+    Bad("allowed.lr=str", "allowed.lr"),
+    Bad("model.allowed.hidden=str", "model.allowed.hidden"),
+    Bad("+model.requires=lr", "model.requires"),
+    Bad("optimizer._partial_=false", "optimizer._partial_"),
+    Bad("+model._args_=[1]", "model._args_", "model.norm"),
+    Bad("~lr", "lr", says="no key can be taken away"),
+    Bad("~optimizer", "optimizer"),
+    Bad("~tracking", "tracking"),
+    Bad("~nothing", "nothing"),
+    # settings that are wrong together
+    Bad("batch_size=1438", "batch_size", says="1 to 1437"),
+    Bad("accumulate=46", "accumulate", says="1 to 45"),
+    Bad("dataset=synthetic dataset.samples=20 batch_size=17", "batch_size", says="1 to 16"),
+    Bad("dataset.val_fraction=0.5 dataset.test_fraction=0.5", "dataset.val_fraction"),
+    Bad("dataset.val_fraction=0.0001", "dataset.val_fraction"),
+    Bad(
+        "dataset=synthetic dataset.samples=10 dataset.val_fraction=0.5 dataset.test_fraction=0.49",
+        "dataset.val_fraction",
+    ),
+    Bad("dataset=synthetic dataset.kind=image", "dataset.shape"),
+    Bad("regularization=[l2,l2]", "regularization"),
+    Bad("""'regularization=["l2","l2"]'""", "regularization"),
+    Bad("regularization=[none,l2]", "regularization"),
+    Bad("dataset=synthetic model=cnn", "model"),
+    Bad("dataset=synthetic dataset.task=regression loss=cross_entropy", "loss"),
+    Bad("optimizer=momentum optimizer.nesterov=true optimizer.dampening=0.5", "optimizer.dampening"),
+    Bad("loader.workers=2", "loader.workers", says="set loader.stream=true"),
+    Bad("trainer.devices=2", "trainer.devices"),
+    Bad("trainer.check_val_every_n_epoch=21", "trainer.check_val_every_n_epoch"),
+    Bad("objective=accuracy", "objective", "val/accuracy"),
+    Bad("objective=val/accurcy", "objective", "val/accuracy"),
+    Bad("objective=test/accuracy", "objective", says="the test split decides nothing"),
+    Bad("objective=val/mae", "objective", "val/loss"),
+    Bad("objective=val/accuracy dataset.val_fraction=0", "objective", says="no validation split"),
+    Bad("scheduler=plateau scheduler.monitor=val/lss", "scheduler.monitor", "val/loss"),
+    Bad("scheduler=plateau scheduler.monitor=val/loss dataset.val_fraction=0", "scheduler.monitor"),
+    Bad(
+        "regularization=[early_stopping] regularization.early_stopping.monitor=val/loss dataset.val_fraction=0",
+        "regularization.early_stopping.monitor",
+    ),
+    Bad("tracking=server", "tracking.uri", says="set tracking.uri=…"),
+    Bad("tracking=server tracking.uri=null", "tracking.uri"),
+    Bad("+trainer.gradient_clip_val=1", "trainer.gradient_clip_val", says="regularization=[gradient_clipping]"),
+    Bad("+trainer.accumulate_grad_batches=2", "trainer.accumulate_grad_batches", says="use accumulate=…"),
+    Bad("+trainer.precision=16-true", "trainer.precision", says="use precision=…"),
+    Bad("+trainer.max_epochs=3", "trainer.max_epochs", says="use epochs=…"),
+    Bad("+trainer.accelerator=gpu", "trainer.accelerator", says="use device=…"),
+    # what Hydra cannot read, and what it reads and should not
+    Bad("lr", "lr", says="got no value"),
+    Bad("'hello world'", "hello world"),
+    Bad("=1", "=1"),
+    Bad("lr==1", "lr"),
+    Bad("""'lr="'""", "lr"),
+    Bad("'lr=[1'", "lr"),
+    Bad("'model.hidden=[256'", "model.hidden"),
+    Bad("'tags={a:b'", "tags"),
+    Bad("lr=0.1,0.2", "lr", says="-m runs each"),
+    Bad("regularization=l2,dropout", "regularization", says="a list is regularization=[…]"),
+    Bad("'lr=${nothing}'", "lr"),
+    Bad("'lr=${lr}'", "lr"),
+    Bad("'lr=${oc.env:NO_SUCH_VARIABLE}'", "lr"),
+    # a bad point among good ones
+    Bad("-m lr=0.1,0.01,-1", "lr", says="got -1"),
+    Bad("-m lr=0.1 batch_size=32,5000", "batch_size"),
+    Bad("-m 'lr=range(0,3)'", "lr", says="got 0"),
+    Bad("-m 'lr=interval(0.001,0.1)'", "lr", says="got an interval"),
+    Bad("-m model=mlp,cnnn", "model", "cnn"),
+    Bad("-m 'model=glob(x*)'", "model"),
+    Bad("-m lrr=1,2", "lrr", "lr"),
+    Bad("-m optimizer=adam,sgd optimizer.betas=[0.9,0.99]", "optimizer.betas", "optimizer.lr"),
+    Bad("-m 'regularization=[l2],[l2,l2]'", "regularization"),
+    Bad("-m 'regularization=[l2],[none,l2]'", "regularization"),
+    Bad("-m 'regularization=[l2],[l3]'", "regularization", "l2"),
+    Bad("-m model=mlp,cnn dataset=digits,synthetic", "model"),
+    # flags
+    Bad("--foo", "unrecognized arguments"),
+    Bad("-x", "unrecognized arguments"),
+    Bad("--cfg jobb", "--cfg/-c"),
+    Bad("--cfg", "--cfg/-c"),
+    Bad("--config-name nothing", "--config-name"),
+    Bad("--config-path /nowhere", "--config-path"),
+    Bad("--config-dir /nowhere", "--config-dir"),
+    Bad("--resolve", "--resolve"),
+    Bad("--package model", "--package"),
+    Bad("-m --cfg job", "--cfg"),
+    Bad("--experimental-rerun config.pickle", "--experimental-rerun"),
+]
+
+# What a target or Lightning takes is known once it is imported.
+AFTER_IMPORT = [
+    Bad("+optimizer.foo=1", "optimizer.foo"),
+    Bad("+optimizer.maximise=true", "optimizer.maximise", "maximize"),
+    Bad("+model.hiden=[3]", "model.hiden", "hidden"),
+    Bad("+trainer.foo=1", "trainer.foo"),
+    Bad("+trainer.max_tim=1", "trainer.max_tim", "max_time"),
+    Bad("+trainer.max_time=soon", "trainer.max_time"),
+    Bad("+trainer.limit_val_batches=-3", "trainer.limit_val_batches"),
+    Bad("trainer.strategy=foo", "trainer.strategy"),
+    Bad("optimizer._target_=torch.optim.Adamm", "optimizer._target_"),
+    Bad("optimizer._target_=torch.optim", "optimizer._target_"),
+    Bad("model._target_=descent.models.mlp.MPL", "model._target_"),
+    Bad("model._target_=null", "model._target_"),
+    Bad("model._target_=descent.models.cnn.CNN", "model.hidden"),
+    Bad("-m lr=0.1 +optimizer.foo=1,2", "optimizer.foo"),
+    # known once the data and the model are there
+    Bad("model=cnn model.channels=[8,8,8,8,8]", "model.pool"),
+    Bad("regularization=[batch_norm] batch_size=4", "batch_size"),
+    Bad("hydra.run.dir={file}/below", "{file}/below", code=4),
+    Bad("-m hydra.sweep.dir={file}/below lr=0.1,0.2", "{file}/below", code=4),
+]
+
+
+def names(cases: Iterable[Bad]) -> list[str]:
+    return [case.line[:60] for case in cases]
+
+
+def check(case: Bad, code: int, out: str, err: str, left: list[str]) -> None:
+    assert code == case.code, err
+    assert out == ""
+    assert left == []
+    said = err.splitlines()
+    assert len(said) == 1, err
+    assert len(said[0]) <= LONGEST_LINE
+    assert said[0].startswith(f"{case.key}:")
+    assert case.says in said[0]
+    offered = f"did you mean {case.near}?" if case.near else "did you mean"
+    assert (offered in said[0]) == bool(case.near), said[0]
+
+
+@pytest.fixture(scope="module")
+def answers():
+    """All of them from two Pythons that cannot import torch, half of the table each."""
+    halves = [TORCH_FREE[::2], TORCH_FREE[1::2]]
+    with ThreadPoolExecutor() as pool:
+        return {line: answer for half in pool.map(ask, halves) for line, answer in half.items()}
+
+
+def ask(cases: list[Bad]) -> dict[str, dict[str, Any]]:
+    command = [sys.executable, str(TORCHLESS), str(TRAIN)]
+    asked = json.dumps([shlex.split(case.line) for case in cases])
+    done = subprocess.run(command, input=asked, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    return dict(zip((case.line for case in cases), json.loads(done.stdout), strict=True))
+
+
+def test_the_table_is_long_and_without_repeats():
+    lines = [case.line for case in TORCH_FREE + AFTER_IMPORT]
+    assert len(lines) >= 60
+    assert len(set(lines)) == len(lines)
+
+
+@pytest.mark.parametrize("case", TORCH_FREE, ids=names(TORCH_FREE))
+def test_refused_without_torch(answers, case):
+    check(case, **answers[case.line])
+
+
+@pytest.mark.parametrize("case", AFTER_IMPORT, ids=names(AFTER_IMPORT))
+def test_refused_once_it_can_be_known(run_here, tmp_path, tmp_path_factory, case):
+    file = tmp_path_factory.mktemp("in_the_way") / "file"
+    file.touch()
+    case = case._replace(key=case.key.format(file=file), line=case.line.replace("{file}", str(file)))
+    answer = run_here(shlex.split(case.line))
+    check(case, answer.code, answer.out, answer.err, left=[str(path) for path in tmp_path.rglob("*")])
+
+
+def test_a_device_that_is_not_there(run_here, tmp_path):
+    torch = pytest.importorskip("torch")
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a GPU")
+    answer = run_here(["device=cuda"])
+    check(Bad("", "device", code=4), answer.code, answer.out, answer.err, left=list(tmp_path.iterdir()))
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        Bad("lrr=1", "lrr", "lr"),
+        Bad("model=mpl", "model", "mlp"),
+        Bad("-m lr=0.1,-1", "lr"),
+        Bad("--foo", "unrecognized arguments"),
+        Bad("batch_size=5000", "batch_size"),
+    ],
+    ids=str,
+)
+def test_refused_in_a_process_of_its_own(run_command, tmp_path, case):
+    done = run_command(shlex.split(case.line))
+    check(case, done.returncode, done.stdout, done.stderr, left=list(tmp_path.iterdir()))
+
+
+def test_the_tree_is_left_alone_when_no_root_is_set(run_command):
+    before = {path for path in PROJECT.iterdir() if path.name not in ("runs", "sweeps", "mlflow.db", "mlruns")}
+    runs = {path: sorted(path.rglob("*")) for path in (PROJECT / "runs", PROJECT / "sweeps")}
+    done = run_command(["lr=-1"], {"DESCENT_ROOT": str(PROJECT)})
+    assert done.returncode == 2
+    assert before <= set(PROJECT.iterdir())
+    assert {path: sorted(path.rglob("*")) for path in runs} == runs
+
+
+def test_debug_shows_where_it_came_from(run_here, monkeypatch):
+    monkeypatch.setenv("DESCENT_DEBUG", "1")
+    answer = run_here(["lr=-1"])
+    assert answer.code == 2
+    assert "Traceback" in answer.err
+    assert "lr: got -1" in answer.err.splitlines()[-1]
+
+
+# Good ones that need no torch either.
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ("--help", ["python src/train.py", "optimizer: adam, adamw, momentum, sgd", "Exit codes: 2 usage"]),
+        ("--cfg job", ["lr: 0.001", "hidden:", "allowed:"]),
+        ("--cfg job optimizer=sgd", ["lr: 0.1"]),
+        ("--hydra-help", ["--multirun"]),
+    ],
+)
+def test_a_question_is_answered(run_here, tmp_path, line, shown):
+    answer = run_here(shlex.split(line))
+    assert (answer.code, answer.err) == (0, "")
+    for part in shown:
+        assert part in answer.out
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("optimizer=ad", {"optimizer=adam", "optimizer=adamw"}),
+        ("batch_s", {"batch_size="}),
+        ("model=cnn model.ch", {"model.channels."}),
+    ],
+)
+def test_tab_completes(run_command, typed, offered):
+    line = f"train.py {typed}"
+    done = run_command(["-sc", "query=bash"], {"COMP_LINE": line, "COMP_POINT": str(len(line)), "TERM": "dumb"})
+    assert (done.returncode, done.stderr) == (0, "")
+    assert offered <= set(done.stdout.split())
+
+
+def test_the_environment_is_as_before(run_here):
+    before = dict(os.environ)
+    run_here(["lr=-1"])
+    assert {**os.environ, "HYDRA_FULL_ERROR": ""} == {**before, "HYDRA_FULL_ERROR": ""}
