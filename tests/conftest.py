@@ -1,5 +1,6 @@
 """What every test may ask for: a root of its own, a checked configuration, and a command with its answer."""
 
+import logging
 import os
 import runpy
 import subprocess
@@ -35,6 +36,14 @@ def root(tmp_path, monkeypatch) -> Path:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("DESCENT_ROOT", str(tmp_path))
     return tmp_path
+
+
+@pytest.fixture(autouse=True)
+def logging_as_it_was():
+    """Hydra and others put handlers on the root logger, over streams that a test's end closes."""
+    before = list(logging.root.handlers), logging.root.level
+    yield
+    logging.root.handlers[:], logging.root.level = before
 
 
 @pytest.fixture(scope="session")

@@ -221,8 +221,8 @@ def test_the_model_loads_and_predicts_the_test_digits(single, run):
     import mlflow
     from sklearn.datasets import load_digits
 
-    mlflow.set_tracking_uri(f"sqlite:///{single[0]}/mlflow.db")
-    model = mlflow.pyfunc.load_model(f"runs:/{run.info.run_id}/model")
+    [logged] = single[2].search_logged_models([run.info.experiment_id])
+    model = mlflow.pyfunc.load_model(logged.artifact_location)
     assert model.metadata.signature is not None
     digits = load_digits()
     inputs = digits.images[:, None].astype(np.float32)

@@ -20,7 +20,9 @@ def surroundings(monkeypatch):
 @pytest.fixture(scope="session")
 def made_once(tmp_path_factory):
     root = tmp_path_factory.mktemp("store")
-    open_store(Destination("local", None, "descent", root)).client._tracking_client.store.engine.dispose()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        open_store(Destination("local", None, "descent", root)).client._tracking_client.store.engine.dispose()
     with sqlite3.connect(root / "mlflow.db") as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     return root
