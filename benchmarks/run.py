@@ -1,0 +1,44 @@
+"""Speed as ratios, measured side by side.
+
+python benchmarks/run.py                             everything, about a quarter of an hour
+python benchmarks/run.py --only digits --rounds 3    part of it
+python benchmarks/run.py --save docs/benchmarks.md   and put the tables between the page's markers
+python benchmarks/run.py --quick                     a smoke run: everything once, tiny, its numbers mean nothing
+"""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "src"))  # as `python src/train.py` has it: a bare clone is enough
+
+
+def main() -> None:
+    options = _options()
+    with TemporaryDirectory(prefix="descent-bench-") as root:
+        os.environ["DESCENT_ROOT"] = root  # where runs and their store go
+        os.environ.pop("MLFLOW_TRACKING_URI", None)
+        import report  # from here on the heavy imports, which read the environment
+        import suite
+
+        tables = suite.measure(options.only or suite.PARTS, options.rounds, options.quick, options.threads, Path(root))
+    report.show(tables)
+    if options.save:
+        report.save(tables, options.save)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", nargs="+", choices=["digits", "mnist", "cnn", "startup"], help="parts to run")
+    parser.add_argument("--rounds", type=int, default=5, help="pairs a ratio is the median of")
+    parser.add_argument("--threads", type=int, help="CPU threads, instead of each work's own")
+    parser.add_argument("--quick", action="store_true", help="a smoke run")
+    parser.add_argument("--save", type=Path, metavar="PAGE", help="rewrite the tables between this page's markers")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,125 @@
+"""What is measured against what, and what we promise.
+
+All contenders of a workload run in one process, in turn: they share the imports, the threads and the weather of the
+machine, and none pays for starting Python. That process has Lightning in it and looks for no GPU through NVML
+(descent.engine), which speeds up every contender alike.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import startup
+import torch
+from ordinary import Loaders, ordinary, picture_loaders, tensor_loaders
+from pairing import Ratio, interleaved, quotients
+from plain import plain
+from product import product
+from pytorch_lightning.loggers import MLFlowLogger
+from report import Table
+from torch import Tensor
+from workloads import WORKLOADS, Workload
+
+from descent.assembly import Parts, assemble
+from descent.data.split import Split
+
+PARTS = (*WORKLOADS, "startup")
+PRODUCT, STEPS = "Descent", "Descent, every step logged"
+PLAIN, ORDINARY, PICTURES = "plain loop", "ordinary Lightning", "ordinary Lightning, image by image"
+PROMISES = {
+    ("digits", PLAIN): 0.90,
+    ("mnist", PLAIN): 0.95,
+    ("cnn", PLAIN): 0.95,
+    ("digits", ORDINARY): 4.0,
+    ("mnist", ORDINARY): 1.8,
+    ("mnist", PICTURES): 3.0,
+    ("mnist", STEPS): 0.95,
+}
+BUSY = 0.5
+Contender = Callable[[int], float]  # epochs → seconds
+
+
+def measure(parts: Sequence[str], rounds: int, quick: bool, threads: int | None, root: Path) -> list[Table]:
+    """The tables, in the order of PARTS."""
+    ratios, seconds = Table.of_ratios(), Table.of_seconds()
+    if (load := os.getloadavg()[0]) > BUSY:
+        _say(f"the machine is busy (load {load:.1f}): what uses several threads will come out wrong")
+    rounds = 1 if quick else rounds
+    if "startup" in parts:
+        _time_commands(seconds, rounds, root)
+    for name in (name for name in WORKLOADS if name in parts):
+        workload = WORKLOADS[name].quick() if quick else WORKLOADS[name]
+        workload = replace(workload, threads=threads or workload.threads)
+        _compare(workload, rounds, quick, root, ratios, seconds)
+    return [table for table in (ratios, seconds) if table.rows]
+
+
+def _compare(workload: Workload, rounds: int, quick: bool, root: Path, ratios: Table, seconds: Table) -> None:
+    torch.set_num_threads(workload.threads)
+    around: list[float] = []
+    contenders = _contenders(workload, root, around)
+    if not quick:
+        _say(f"{workload.title}: warming up")
+        interleaved({name: partial(run, 1) for name, run in contenders.items()}, 1)
+        around.clear()
+    _say(f"{workload.title}: measuring")
+    taken = interleaved({name: partial(run, workload.epochs) for name, run in contenders.items()}, rounds)
+    for name in (name for name in (PLAIN, ORDINARY, PICTURES) if name in taken):
+        pairs = quotients(taken[name], taken[PRODUCT])
+        ratios.rows.append(Ratio(workload.title, name, pairs, PROMISES.get((workload.name, name))).cells())
+    steps = quotients(taken[PRODUCT], taken[STEPS])
+    promise = PROMISES.get((workload.name, STEPS))
+    ratios.rows.append(Ratio(workload.title, "itself without tracking.steps", steps, promise).cells())
+    for name, times in taken.items():
+        seconds.add(f"{workload.title}, {workload.epochs} epochs, threads {workload.threads}: {name}", times)
+    seconds.add(f"{workload.title}: Descent outside the fit", around)
+
+
+def _contenders(workload: Workload, root: Path, around: list[float]) -> dict[str, Contender]:
+    config = workload.config(workload.epochs)
+    parts = assemble(config)
+    train, val = _scaled(parts, parts.data.train), _scaled(parts, parts.data.val)
+    rows = config.batch_size
+    assert isinstance(rows, int)
+    model, classes = parts.engine.model, parts.data.outputs
+
+    def ours(epochs: int, *more: str) -> float:
+        timed = product(workload.config(epochs, *more))
+        if not more:
+            around.append(timed.around)
+        return timed.fit
+
+    def lightning(loaders: Loaders, epochs: int) -> float:
+        logger = MLFlowLogger("ordinary", tracking_uri=f"sqlite:///{root}/ordinary.db", artifact_location=str(root))
+        return ordinary(model, loaders, classes, config.lr, epochs, logger, "cpu")
+
+    contenders: dict[str, Contender] = {
+        PRODUCT: ours,
+        PLAIN: lambda epochs: plain(model, train, val, config.lr, rows, epochs),
+        STEPS: lambda epochs: ours(epochs, "tracking.steps=true"),
+        ORDINARY: partial(lightning, tensor_loaders(train, val, rows)),
+    }
+    if (workload.name, PICTURES) in PROMISES:
+        contenders[PICTURES] = partial(lightning, picture_loaders(train, val, rows))
+    return contenders
+
+
+def _scaled(parts: Parts, split: Split | None) -> tuple[Tensor, Tensor]:
+    assert split is not None
+    return parts.engine.scaling(split.inputs), split.targets
+
+
+def _time_commands(seconds: Table, rounds: int, root: Path) -> None:
+    _say("commands")
+    for argument in startup.ANSWERS:
+        seconds.add(f"train.py {argument}", [startup.answer(argument, root) for _ in range(rounds)], most=1.0)
+    firsts, ends = zip(*(startup.first_epoch(root) for _ in range(rounds)), strict=True)
+    seconds.add("train.py: until the first epoch's line", list(firsts), most=15.0)
+    seconds.add("train.py: until it has ended", list(ends))
+
+
+def _say(what: str) -> None:
+    print(what, file=sys.stderr, flush=True)
