@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytorch_lightning as pl
-import torch
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from torch import nn
@@ -23,7 +22,7 @@ from descent.regularization.method import weights
 from descent.reproducibility import seeded
 from descent.restoring import BestWeights
 from descent.tasks.measures import measures_of
-from descent.trainer import has_batch_hooks
+from descent.trainer import device_of, has_batch_hooks
 
 
 @dataclass(frozen=True)
@@ -44,24 +43,32 @@ class Parts:
         return recipe.epochs * recipe.feed.steps(len(self.data.train))
 
 
-def assemble(config: Config) -> Parts:
-    """Data, model, and the engine that trains one on the other; the initial weights are a function of the seed."""
+def load(config: Config) -> Data:
+    """The dataset, split."""
     data: Data = _build("dataset", config.dataset)
+    return data
+
+
+def assemble(config: Config, data: Data | None = None) -> Parts:
+    """Data, model, and the engine that trains one on the other; the initial weights are a function of the seed."""
+    data = data or load(config)
     contradictions.refuse_batches(config.batch_size, config.accumulate, len(data.train))
     batch_size = len(data.train) if config.batch_size == "full" else config.batch_size
     with seeded(config.seed, "initialisation"):
         model: nn.Module = _build("model", config.model, input_shape=data.input_shape, outputs=data.outputs)
     _refuse_lone_sample(model, batch_size, len(data.train), config.loader.drop_last)
     methods = [_build(f"regularization.{item.choice}", item) for item in config.regularization if item.target]
-    callbacks = [instantiate(callback) for callback in config.trainer.get("callbacks") or []]
+    callbacks = [_build("trainer.callbacks", Component("", one)) for one in config.trainer.get("callbacks") or []]
     work = sizing.multiply_adds(model, data.input_shape)
     hooked = config.trainer["devices"] > 1 or any(map(has_batch_hooks, callbacks))
     step_rows = batch_size * config.accumulate
     row_bytes = 4 * data.train.inputs[0].numel()
-    fitting = 1 if hooked else sizing.chunk_for(work * step_rows, row_bytes, step_rows, _device(config))
+    fitting = 1 if hooked else sizing.chunk_for(work * step_rows, row_bytes, step_rows, device_of(config))
     chunk = fitting if config.loader.chunk == "auto" or hooked else config.loader.chunk
+    optimizer = _optimizer(config)
+    _try_optimizer(config, optimizer, model)
     recipe = Recipe(
-        optimizer=_optimizer(config),
+        optimizer=optimizer,
         schedule=_build("scheduler", config.scheduler),
         methods=methods,
         loss=_build("loss", config.loss),
@@ -101,7 +108,8 @@ def _optimizer(config: Config) -> Callable[[nn.Module], Optimizer]:
     """A function of the model: decay acts on weights, not on biases and norms; fused kernels where torch has them."""
     factory = _build("optimizer", config.optimizer)
     takes = inspect.signature(factory.func).parameters
-    fused = {"fused": True} if "fused" in takes and "fused" not in config.optimizer.settings else {}
+    decided = {"fused", "foreach", "differentiable"} & set(config.optimizer.settings)
+    fused = {"fused": True} if "fused" in takes and not decided else {}
 
     def build(model: nn.Module) -> Optimizer:
         parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
@@ -115,12 +123,17 @@ def _optimizer(config: Config) -> Callable[[nn.Module], Optimizer]:
     return build
 
 
+def _try_optimizer(config: Config, build: Callable[[nn.Module], Optimizer], model: nn.Module) -> None:
+    """Optimizers check their arguments when they meet the weights: now rather than after the run has begun."""
+    try:
+        build(model)
+    except Exception as error:
+        target = config.optimizer.target
+        raise UsageError(rules.cut(f"optimizer: {target} cannot be built: {error}", rules.LONGEST_LINE)) from error
+
+
 def _refuse_lone_sample(model: nn.Module, batch_size: int, rows: int, drop_last: bool) -> None:
     normed = any(isinstance(layer, nn.BatchNorm1d) for layer in model.modules())
     if normed and (batch_size == 1 or (rows % batch_size == 1 and not drop_last)):
         allowed = f"a size that leaves no minibatch of one to batch_norm ({rows} training samples)"
         raise rules.refuse("batch_size", batch_size, allowed, "change it or set loader.drop_last=true")
-
-
-def _device(config: Config) -> str:
-    return "cuda" if config.device != "cpu" and torch.cuda.is_available() else "cpu"

@@ -18,6 +18,7 @@ from descent.rules import refuse
 from descent.vocabulary import LOSS, METRICS, OBJECTIVE, Direction, better_direction
 
 GROUPS = ("model", "optimizer", "scheduler", "dataset", "augmentation", "loss", "trainer", "tracking")
+OTHER_GROUPS = ("experiment", "trainer", "tracking")
 NODES = (*GROUPS, "loader", "regularization")
 ABOUT_NODES = ("allowed", "requires")  # keys that describe a node and are no settings of it
 ABOUT_TARGETS = ("_target_", "_partial_")
@@ -83,6 +84,7 @@ class Config:
     loss: Component
     trainer: dict[str, Any]
     settings: dict[str, Any]
+    other_choices: dict[str, str]  # of the groups that change no result: experiment, trainer, tracking
     overrides: tuple[str, ...]  # as they were given
     one_of_many: bool  # a job of a multirun
 
@@ -212,6 +214,8 @@ def _typed(settings: dict[str, Any], choices: Mapping[str, Any]) -> Config:
     for node in (settings["scheduler"], *settings["regularization"].values()):
         if node.get("direction") == "auto":
             node["direction"] = direction_of.get(node["monitor"]) or better_direction(node["monitor"], task)
+    if settings["dataset"]["val_fraction"] == 0:
+        settings["restore"] = "last"  # nothing says which epoch was the best
     choices = {**choices, "loss": LOSS[task] if choices.get("loss") == "auto" else choices.get("loss")}
     components = {
         group: Component(str(choices[group]), settings[group])
@@ -225,13 +229,13 @@ def _typed(settings: dict[str, Any], choices: Mapping[str, Any]) -> Config:
             **named,
             **components,
             "precision": str(settings["precision"]),
-            "restore": "last" if settings["dataset"]["val_fraction"] == 0 else settings["restore"],
             "tags": {str(key): str(value) for key, value in (settings["tags"] or {}).items()},
             "loader": Loader(**settings["loader"]),
             "tracking": Tracking(**settings["tracking"]),
             "trainer": settings["trainer"],
             "regularization": items,
             "settings": settings,
+            "other_choices": {group: str(choices.get(group) or "none") for group in OTHER_GROUPS},
             "overrides": (),
             "one_of_many": False,
         }

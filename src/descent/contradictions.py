@@ -1,5 +1,6 @@
 """Settings that are fine one by one and wrong together. Each check is a function of the plain settings."""
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -29,7 +30,11 @@ OURS = {
     "enable_model_summary": "dry_run=true",
     "barebones": "tracking=none",
     "fast_dev_run": "dry_run=true",
-    "overfit_batches": "dataset.samples=…",
+    "overfit_batches": "a smaller dataset",
+    "limit_val_batches": "dataset.val_fraction=…",
+    "limit_test_batches": "dataset.test_fraction=…",
+    "limit_predict_batches": "nothing: nothing is predicted here",
+    "num_nodes": "one machine, with trainer.devices=…",
     "limit_train_batches": "epochs=…",
     "val_check_interval": "trainer.check_val_every_n_epoch=…",
     "num_sanity_val_steps": "dry_run=true",
@@ -175,6 +180,12 @@ def _validation(settings: Mapping[str, Any]) -> None:
         raise refuse("trainer.check_val_every_n_epoch", every, f"1 to {epochs} (epochs)")
 
 
+def _tracking(settings: Mapping[str, Any]) -> None:
+    tracking = settings["tracking"]
+    if tracking["kind"] == "server" and not tracking["uri"] and not os.environ.get("MLFLOW_TRACKING_URI"):
+        raise refuse("tracking.uri", "nothing", "an address", "set tracking.uri=http://… or MLFLOW_TRACKING_URI")
+
+
 def _loader(settings: Mapping[str, Any]) -> None:
     loader = settings["loader"]
     if loader["workers"] and not loader["stream"]:
@@ -208,5 +219,6 @@ CHECKS = (
     _monitors,
     _validation,
     _loader,
+    _tracking,
     _devices,
 )

@@ -25,6 +25,7 @@ from descent import processes, rules
 from descent.composition import compose, explained, refuse_impossible, without_hydra
 from descent.config import Config, parse, project_root
 from descent.errors import DescentError, EnvironmentFault, UsageError
+from descent.tracking.secrets import mask
 
 __all__ = [
     "Door",
@@ -33,6 +34,7 @@ __all__ = [
     "entry_point",
     "exit_code",
     "explained",
+    "mask",
     "one_line",
     "refuse_impossible",
     "typed",
@@ -50,6 +52,8 @@ def entry_point(task: Task) -> Callable[[], None]:
     @functools.wraps(task)
     def job(raw: DictConfig) -> Any:
         config, directory = typed(raw), Path(HydraConfig.get().runtime.output_dir)
+        for file in (directory / ".hydra").glob("*.yaml"):
+            file.write_text(mask(file.read_text()))
         return task(config, directory)
 
     @functools.wraps(task)
@@ -86,10 +90,25 @@ def admit(composed: Sequence[DictConfig]) -> bool:
 
     for config in configs:
         signatures.check(config)
+    if len({config.dry_run for config in configs}) > 1:
+        raise rules.refuse("dry_run", "true and false", "one of them for a whole multirun")
+    if len(configs) > 1 or configs[0].dry_run:
+        _rehearse(configs)
     if configs[0].dry_run:
         dry_run.show(configs)
         return False
     return True
+
+
+def _rehearse(configs: Sequence[Config]) -> None:
+    """Build every job once: what its parts refuse shows before the first one runs."""
+    from descent import assembly
+
+    data, settings = None, None
+    for config in configs:
+        if config.dataset.settings != settings:
+            data, settings = assembly.load(config), config.dataset.settings
+        assembly.assemble(config, data)
 
 
 def typed(composed: DictConfig) -> Config:
@@ -108,7 +127,7 @@ def one_line(error: BaseException) -> str:
     elif isinstance(error, OSError):
         place = rules.cut(str(error.filename or "disk"), 100)
         text = f"{place}: {error.strerror or error}; free or choose another place with hydra.run.dir=…"
-    return rules.cut(text, rules.LONGEST_LINE)
+    return rules.cut(mask(text), rules.LONGEST_LINE)
 
 
 def exit_code(error: BaseException) -> int:

@@ -13,6 +13,7 @@ from descent import assembly
 from descent.config import Config, flat
 from descent.engine import batch_loss
 from descent.reproducibility import computing
+from descent.trainer import device_of
 
 TIMED_STEPS = 3
 
@@ -30,7 +31,7 @@ def price(config: Config) -> Price:
     """Build everything and time a few steps on one batch."""
     parts = assembly.assemble(config)
     engine, feed = parts.engine, parts.engine.recipe.feed
-    device = torch.device("cuda" if config.device != "cpu" and torch.cuda.is_available() else "cpu")
+    device = torch.device(device_of(config))
     if config.precision == "64":
         engine.double()
     engine.to(device).train()

@@ -20,7 +20,7 @@ from torch.optim import Optimizer
 
 from descent.data.loading import Chunk, EvaluationLoader, Feed, TrainingLoader
 from descent.data.split import Data, Split
-from descent.errors import Diverged
+from descent.errors import Diverged, Interrupted
 from descent.layer_statistics import LayerStatistics, is_sparse_epoch
 from descent.optim.schedules import Schedule
 from descent.regularization.method import Batch, Method, Penalty, StepOwner, moments
@@ -72,7 +72,8 @@ class Engine(pl.LightningModule):
         self.losses: list[np.ndarray] = []  # one float32 per step, a chunk at a time
         self.statistics = LayerStatistics()
         self.stopped_because: str | None = None
-        self.interrupted = False  # set from outside, read between steps
+        self.interrupted = 0  # the number of a signal: set from outside, read between steps
+        self.stepping = False  # whether somebody reads it
         self.signal_handlers: dict[int, Any] = {}
         self.step_sink: Callable[[str, np.ndarray, int], None] | None = None  # takes every step's loss
         self.steps_done = 0
@@ -114,7 +115,39 @@ class Engine(pl.LightningModule):
         for method in self.recipe.methods:
             method.prepare(self.model)
 
+    def on_train_end(self) -> None:
+        self.stepping = False
+
+    def refuse_interruption(self) -> None:
+        """End a training that a signal has cut short."""
+        if self.interrupted:
+            raise Interrupted(self.interrupted)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Plain values and tensors: nothing here needs code to be loaded."""
+        checkpoint["descent"] = {
+            "methods": [method.state_dict() for method in self.recipe.methods],
+            "schedule": self.recipe.schedule.state_dict(),
+            "best": self.recipe.best.state_dict(),
+            "history": self.history,
+            "losses": [torch.from_numpy(trace) for trace in self.losses],
+            "steps_done": self.steps_done,
+        }
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        state = checkpoint["descent"]
+        for method, saved in zip(self.recipe.methods, state["methods"], strict=True):
+            method.load_state_dict(saved)
+        self.recipe.schedule.load_state_dict(state["schedule"])
+        self.recipe.best.load_state_dict(state["best"])
+        self.history = {
+            name: [(int(epoch), value) for epoch, value in points] for name, points in state["history"].items()
+        }
+        self.losses = [trace.numpy() for trace in state["losses"]]
+        self.steps_done = state["steps_done"]
+
     def on_train_start(self) -> None:
+        self.stepping = True
         for number, handler in self.signal_handlers.items():
             signal.signal(number, handler)  # now, because Lightning has just set its own
 

@@ -1,4 +1,4 @@
-"""Signals become a flag that the engine reads between steps; a second one stops at once."""
+"""A signal becomes a flag that the engine reads between steps; outside them, or the second time, it ends the run."""
 
 import signal
 from collections.abc import Iterator
@@ -11,25 +11,22 @@ from descent.errors import Interrupted
 if TYPE_CHECKING:
     from descent.engine import Engine
 
+WATCHED = (signal.SIGINT, signal.SIGTERM)
+
 
 @contextmanager
 def interruptible(engine: "Engine") -> Iterator[None]:
-    """SIGINT and SIGTERM finish the minibatch, then raise Interrupted here."""
-    received: list[int] = []
+    """SIGINT and SIGTERM finish the minibatch that is being trained, then Interrupted is raised."""
 
     def note(number: int, frame: FrameType | None) -> None:
-        if received:
+        if engine.interrupted or not engine.stepping:
             raise Interrupted(number)
-        received.append(number)
-        engine.interrupted = True
+        engine.interrupted = number
 
-    watched = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.getsignal(number) for number in watched}
-    engine.signal_handlers = dict.fromkeys(watched, note)
+    before = {number: signal.signal(number, note) for number in WATCHED}
+    engine.signal_handlers = dict.fromkeys(WATCHED, note)
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-    if received:
-        raise Interrupted(received[0])

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from omegaconf import OmegaConf
-from safetensors.torch import save_file
+from safetensors.torch import save_model
 from torch import nn
 
 from descent.assembly import Parts
@@ -20,6 +20,7 @@ from descent.tracking import provenance
 from descent.tracking.curves import learning_curves
 from descent.tracking.model import log_model
 from descent.tracking.run import Run
+from descent.trainer import device_of
 
 EXAMPLE_ROWS = 4
 LONGEST_NAME = 120
@@ -37,7 +38,7 @@ def run_name(config: Config) -> str:
 def beginning(run: Run, config: Config, parts: Parts, directory: Path) -> None:
     """Everything that is known before the first step."""
     root = source_root()
-    run.params({**_logged_settings(config), **config.choices})
+    run.params({**_logged_settings(config), **config.choices, **config.other_choices})
     source = provenance.source_state(root)
     facts = provenance.environment_facts(root)
     run.tags(
@@ -74,10 +75,7 @@ def ending(run: Run, config: Config, parts: Parts, outcome: Outcome, directory: 
     run.tags({"weights_sha256": outcome.weights_sha256, "predictions_sha256": outcome.predictions_sha256})
     if outcome.stopped_because:
         run.tags({"stopped_because": outcome.stopped_because})
-    save_file(
-        {name: tensor.contiguous() for name, tensor in engine.model.state_dict().items()},
-        directory / "weights.safetensors",
-    )
+    save_model(engine.model, str(directory / "weights.safetensors"))  # tied weights are written once
     np.save(directory / "loss_per_step.npy", np.concatenate(engine.losses))
     _write_json(directory / "layers.json", engine.statistics.rows)
     _write_json(directory / "history.json", engine.history)
@@ -101,7 +99,11 @@ def ending(run: Run, config: Config, parts: Parts, outcome: Outcome, directory: 
 
 
 def _logged_settings(config: Config) -> dict[str, Any]:
-    return {name: value for name, value in flat(config.settings).items() if name not in ("tags", "dry_run")}
+    return {
+        name: value
+        for name, value in flat(config.settings).items()
+        if name != "dry_run" and not name.startswith("tags")
+    }
 
 
 def _profile(parts: Parts) -> dict[str, Any]:
@@ -117,7 +119,7 @@ def _example(parts: Parts) -> np.ndarray:
 
 
 def _device_name(config: Config) -> str:
-    if config.device != "cpu" and torch.cuda.is_available():
+    if device_of(config) == "cuda":
         return torch.cuda.get_device_name()
     return platform.processor() or platform.machine()
 

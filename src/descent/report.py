@@ -1,5 +1,6 @@
 """The end of a run on the screen: what mattered, what came out, where it is, what to try next."""
 
+import shlex
 from pathlib import Path
 
 from rich.console import Console
@@ -9,6 +10,7 @@ from descent import processes
 from descent.assembly import Parts
 from descent.config import Config
 from descent.outcome import Outcome
+from descent.tracking.secrets import mask
 from descent.vocabulary import METRICS
 
 
@@ -46,13 +48,23 @@ def _brief(config: Config, outcome: Outcome) -> str:
 
 
 def next_commands(config: Config) -> list[str]:
-    """Three commands worth trying after this run."""
+    """Three commands worth trying after this run: its own, with something changed."""
     other = {"adam": "momentum"}.get(config.optimizer.choice, "adam")
     return [
-        f"python src/train.py optimizer={other}",
-        "python src/train.py 'regularization=[dropout,early_stopping]' epochs=60",
-        f"python src/train.py -m seed=0,1,2 lr={config.lr / 3:.1g},{config.lr:.3g}",
+        _command(config, optimizer=other),
+        _command(config, regularization="[dropout,early_stopping]", epochs=str(3 * config.epochs)),
+        _command(config, "-m", seed="0,1,2", lr=f"{config.lr / 3:.1g},{config.lr:.3g}"),
     ]
+
+
+def _command(config: Config, *flags: str, **changed: str) -> str:
+    """The run's own overrides, but for those under a changed key."""
+    replaced = {"lr", *changed} if "optimizer" in changed else set(changed)
+    kept = [
+        override for override in config.overrides if override.lstrip("+").split("=")[0].split(".")[0] not in replaced
+    ]
+    words = [mask(override) for override in kept] + [f"{key}={value}" for key, value in changed.items()]
+    return shlex.join(["python", "src/train.py", *flags, *words])
 
 
 def _settings(config: Config, parts: Parts) -> Table:

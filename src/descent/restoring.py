@@ -1,6 +1,7 @@
 """Which weights a run reports: the best epoch's, or the last one's."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -40,3 +41,9 @@ class BestWeights:
         with torch.no_grad():
             for tensor, copy in zip(model.state_dict().values(), self._copies, strict=False):
                 tensor.copy_(copy)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"epoch": self.epoch, "value": self.value, "copies": self._copies}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self.epoch, self.value, self._copies = state["epoch"], state["value"], list(state["copies"])

@@ -16,6 +16,18 @@ from descent.errors import EnvironmentFault, UsageError
 # What assembly itself hands to a target, beside the settings.
 PROVIDED = {"model": {"input_shape", "outputs"}, "optimizer": {"params"}}
 
+# Callbacks of Lightning's that manual optimization or our own parts stand in the way of, and what to use.
+OURS = {
+    "ModelCheckpoint": "restore=best",
+    "OnExceptionCheckpoint": "restore=best",
+    "WeightAveraging": "restore=best: its average would be validated and other weights reported",
+    "StochasticWeightAveraging": "restore=best: it needs Lightning's own optimization",
+    "GradientAccumulationScheduler": "accumulate=…",
+    "BatchSizeFinder": "batch_size=…",
+    "LearningRateFinder": "lr=…",
+    "ProgressBar": "trainer.enable_progress_bar=true",
+}
+
 # Lightning's arguments that conf/trainer/default.yaml has a rule for.
 RULED = ("devices", "check_val_every_n_epoch", "detect_anomaly", "profiler", "enable_progress_bar", "callbacks")
 
@@ -29,6 +41,8 @@ def check(config: Config) -> None:
     if config.device == "cuda" and not torch.cuda.is_available():
         raise EnvironmentFault("device: got cuda, but torch sees no GPU; use device=auto or device=cpu")
     _check_trainer(config)
+    for callback in config.trainer.get("callbacks") or []:
+        _check_callback(callback, config.tracking.kind)
 
 
 def _components(config: Config) -> Iterator[tuple[str, Component]]:
@@ -46,6 +60,21 @@ def _check_target(key: str, component: Component) -> None:
         raise rules.refuse(f"{key}._target_", component.target, "an importable class or function") from None
     given = {name: value for name, value in component.settings.items() if not name.startswith("_")}
     _check_arguments(key, target, given)
+
+
+def _check_callback(settings: dict[str, Any], tracking: str) -> None:
+    _check_target("trainer.callbacks", Component("", settings))
+    target = get_object(str(settings["_target_"]))
+    shown = settings["_target_"]
+    if not (inspect.isclass(target) and issubclass(target, pl.Callback)):
+        raise rules.refuse("trainer.callbacks", shown, "classes that derive from pytorch_lightning.Callback")
+    for one in target.__mro__:
+        if one.__name__ in OURS:
+            raise rules.refuse(
+                "trainer.callbacks", shown, "callbacks that leave the weights to us", f"use {OURS[one.__name__]}"
+            )
+    if tracking == "none" and issubclass(target, pl.callbacks.LearningRateMonitor | pl.callbacks.DeviceStatsMonitor):
+        raise rules.refuse("trainer.callbacks", shown, "with tracking", "it has nowhere to log to: use tracking=local")
 
 
 def _check_trainer(config: Config) -> None:

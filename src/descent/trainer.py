@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
 
 from descent.config import Config
 
@@ -17,16 +18,23 @@ PER_BATCH_HOOKS = (
     "on_after_backward",
     "on_before_optimizer_step",
 )
+ADVICE = (
+    ".*does not have many workers.*",
+    ".*`training_step` returned `None`.*",
+    ".*number of training batches.*",
+    ".*Total length of `list` across ranks is zero.*",
+    ".*isinstance.treespec, LeafSpec.*",
+)
 
 
 def build_trainer(config: Config, callbacks: list[pl.Callback], loggers: list[Any], directory: Path) -> pl.Trainer:
     """Lightning's Trainer, with the arguments of the trainer group and none of the work we do ourselves."""
-    _silence_lightning()
+    _silence_lightning(profiling=config.trainer.get("profiler") is not None)
     own = {key: value for key, value in config.trainer.items() if key not in ("callbacks", "enable_progress_bar")}
     return pl.Trainer(
         **own,
         max_epochs=config.epochs,
-        accelerator={"cuda": "gpu"}.get(config.device, config.device),
+        accelerator="gpu" if device_of(config) == "cuda" else "cpu",
         precision={"32": "32-true", "64": "64-true"}.get(config.precision, config.precision),  # type: ignore[arg-type]
         callbacks=callbacks,
         logger=loggers,
@@ -39,11 +47,18 @@ def build_trainer(config: Config, callbacks: list[pl.Callback], loggers: list[An
     )
 
 
-def _silence_lightning() -> None:
-    """Its advertisements, and its advice on loaders that we do not use."""
-    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
-    warnings.filterwarnings("ignore", module="pytorch_lightning")
+def device_of(config: Config) -> str:
+    """`cuda` or `cpu`: what `device=auto` comes to here."""
+    return "cuda" if config.device != "cpu" and torch.cuda.is_available() else "cpu"
+
+
+def _silence_lightning(profiling: bool) -> None:
+    """Its advertisements, and its advice on loaders and hooks that we do not use."""
+    logging.getLogger("pytorch_lightning").setLevel(logging.INFO if profiling else logging.WARNING)
+    for advice in ADVICE:
+        warnings.filterwarnings("ignore", advice)
 
 
 def has_batch_hooks(callback: pl.Callback) -> bool:
+    """Whether it wants to be called for every minibatch."""
     return any(getattr(type(callback), hook) is not getattr(pl.Callback, hook) for hook in PER_BATCH_HOOKS)

@@ -25,6 +25,7 @@ def train(config: Config, directory: Path) -> float:
     with (
         computing(parts.threads, exact),
         open_run(_destination(config), name=record.run_name(config), tags=config.tags) as run,
+        interruptible(parts.engine),
     ):
         record.beginning(run, config, parts, directory)
         outcome = fit(config, parts, run, directory, console)
@@ -41,8 +42,8 @@ def fit(config: Config, parts: assembly.Parts, run: Run, directory: Path, consol
     if config.tracking.steps:
         parts.engine.step_sink = run.series
     started = time.perf_counter()
-    with interruptible(parts.engine):
-        trainer.fit(parts.engine)
+    trainer.fit(parts.engine)
+    parts.engine.refuse_interruption()
     return conclude(config, parts, trainer, time.perf_counter() - started)
 
 

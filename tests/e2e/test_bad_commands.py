@@ -209,7 +209,7 @@ TORCH_FREE = [
         "regularization=[early_stopping] regularization.early_stopping.monitor=val/loss dataset.val_fraction=0",
         "regularization.early_stopping.monitor",
     ),
-    Bad("tracking=server", "tracking.uri", says="set tracking.uri=…"),
+    Bad("tracking=server", "tracking.uri", says="set tracking.uri=http://…"),
     Bad("tracking=server tracking.uri=null", "tracking.uri"),
     Bad("+trainer.gradient_clip_val=1", "trainer.gradient_clip_val", says="regularization=[gradient_clipping]"),
     Bad("+trainer.accumulate_grad_batches=2", "trainer.accumulate_grad_batches", says="use accumulate=…"),

@@ -14,6 +14,7 @@ from descent import assembly, door, training
 from descent.assembly import Parts
 from descent.config import Config
 from descent.engine import Engine
+from descent.interruption import interruptible
 from descent.outcome import Outcome
 from descent.reproducibility import computing
 from descent.tracking.run import Run
@@ -48,7 +49,7 @@ def changed(parts: Parts, **recipe: Any) -> Parts:
 
 
 def fit(config: Config, parts: Parts, console: Console | None = None) -> Trained:
-    with computing(1, True):
+    with computing(1, True), interruptible(parts.engine):
         outcome = training.fit(config, parts, Run("test"), Path(gettempdir()), console or Console(file=io.StringIO()))
     return Trained(config, parts, parts.engine.trainer, outcome)
 

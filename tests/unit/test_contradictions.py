@@ -20,6 +20,7 @@ FINE = {
     "scheduler": {},
     "regularization": {"none": {}},
     "trainer": {"devices": 1},
+    "tracking": {"kind": "local", "uri": None},
 }
 
 

@@ -9,10 +9,12 @@ from torch import Tensor
 
 from descent.errors import DataError
 
+BLOCK = 4096  # rows hashed at a time
+
 
 @dataclass(frozen=True)
 class Split:
-    """Samples and their targets, one row each."""
+    """Samples and their targets, one row each. Streamed through a DataLoader, they may be memory-mapped."""
 
     inputs: Tensor
     targets: Tensor
@@ -85,5 +87,6 @@ def content_digest(inputs: Tensor, targets: Tensor) -> str:
     digest = hashlib.sha256()
     for tensor in (inputs, targets):
         digest.update(f"{tensor.dtype}{tuple(tensor.shape)}".encode())
-        digest.update(tensor.contiguous().numpy().tobytes())
+        for block in torch.split(tensor, BLOCK):
+            digest.update(block.contiguous().numpy().tobytes())
     return digest.hexdigest()

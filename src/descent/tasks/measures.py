@@ -81,6 +81,8 @@ class Tally:
             self._fold(*block)
 
     def _fold(self, outputs: Tensor, targets: Tensor) -> None:
+        if torch.finfo(outputs.dtype).bits < 32:
+            outputs = outputs.float()  # autocast's outputs are rounded; sums of them need not be
         loss = self._loss(outputs, targets).double() * len(targets)
         sums = self._measures.sums(outputs, targets)
         self._loss_sum = loss if self._loss_sum is None else self._loss_sum + loss

@@ -18,6 +18,7 @@ from descent import door
 from descent.errors import UsageError
 
 Point = list[str]
+STOPPED = (130, 143)  # by a signal: the rest of the grid is not wanted either
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,8 @@ def run_grid(
     arguments: list[str], *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
 ) -> list[JobReturn]:
     """Check every point, run them one after another, say at once what fails, and show the results."""
+    if (chosen := config.hydra.runtime.choices["hydra/launcher"]) != "basic":
+        raise UsageError(f"hydra/launcher: got {chosen}, allowed basic; the points run here, one after another")
     points = grid_points(arguments, hydra_context)
     if not door.admit([_composed(point, number, hydra_context, config) for number, point in enumerate(points)]):
         return []
@@ -42,16 +45,18 @@ def run_grid(
     )
     directory = Path(config.hydra.sweep.dir)
     directory.mkdir(parents=True, exist_ok=True)
-    OmegaConf.save(config, directory / "multirun.yaml")
+    (directory / "multirun.yaml").write_text(door.mask(OmegaConf.to_yaml(config)))
     returns: list[JobReturn] = []
     results: list[Result] = []
     for number, point in enumerate(points):
-        print(f"[{number + 1}/{len(points)}] {' '.join(point)}", flush=True)
+        print(f"[{number + 1}/{len(points)}] {_shown(point)}", flush=True)
         returns.append(launcher.launch([point], initial_job_idx=number)[0])
-        results.append(_result(point, returns[-1], directory / str(number)))
+        results.append(_result(point, returns[-1]))
+        if results[-1].exit_code in STOPPED:
+            break
     _show(results, directory)
     if failed := [result for result in results if result.value is None]:
-        raise SystemExit(failed[0].exit_code)
+        raise SystemExit(failed[-1].exit_code if failed[-1].exit_code in STOPPED else failed[0].exit_code)
     return returns
 
 
@@ -78,12 +83,18 @@ def _composed(point: Point, number: int, hydra_context: HydraContext, config: Di
     return composed
 
 
-def _result(point: Point, job: JobReturn, directory: Path) -> Result:
+def _shown(point: Point) -> str:
+    return door.mask(" ".join(point))
+
+
+def _result(point: Point, job: JobReturn) -> Result:
     if job.status == JobStatus.COMPLETED:
         return Result(point, float(job.return_value))
     error: BaseException = job._return_value  # the property would print Hydra's own lines and raise
     why = door.one_line(error)
-    print(f"failed: {' '.join(point)}: {why} ({directory})", file=sys.stderr, flush=True)
+    assert job.hydra_cfg is not None
+    directory = job.hydra_cfg.hydra.runtime.output_dir
+    print(f"failed: {_shown(point)}: {why} ({directory})", file=sys.stderr, flush=True)
     return Result(point, None, why, door.exit_code(error))
 
 
@@ -93,5 +104,5 @@ def _show(results: Sequence[Result], directory: Path) -> None:
     table.add_column("overrides")
     table.add_column("objective", justify="right")
     for number, result in enumerate(results):
-        table.add_row(str(number), " ".join(result.point), "failed" if result.value is None else f"{result.value:.4f}")
+        table.add_row(str(number), _shown(result.point), "failed" if result.value is None else f"{result.value:.4f}")
     Console().print(table)
