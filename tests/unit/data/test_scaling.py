@@ -37,3 +37,12 @@ def test_only_training_rows_decide():
     np.testing.assert_allclose(parts.engine.scaling.deviation, training.std(0), atol=1e-6)
     everything = torch.cat([part.inputs for part in (parts.data.train, parts.data.val, parts.data.test)])
     assert np.abs(parts.engine.scaling.mean.numpy() - everything.numpy().mean(0)).max() > 1e-3
+
+
+def test_statistics_of_memory_mapped_rows_are_those_of_all_at_once(tmp_path):
+    rows = np.random.default_rng(0).normal(3.0, 2.0, (10_000, 5)).astype(np.float32)
+    rows.tofile(tmp_path / "rows")
+    mapped = torch.from_numpy(np.memmap(tmp_path / "rows", np.float32, "r+", shape=rows.shape))
+    scaling = Scaling(mapped)
+    np.testing.assert_allclose(scaling.mean.numpy(), rows.astype(np.float64).mean(0), rtol=1e-6)
+    np.testing.assert_allclose(scaling.deviation.numpy(), rows.astype(np.float64).std(0), rtol=1e-6)
