@@ -45,7 +45,7 @@ ui: $(READY) ## the MLflow UI on http://127.0.0.1:$(PORT), loopback only
 	@test -f mlflow.db || { echo "no runs yet: make train makes the first"; exit 2; }
 	@MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false MLFLOW_DISABLE_TELEMETRY=true MLFLOW_ALLOW_PICKLE_DESERIALIZATION=false \
 		$(BIN)/mlflow ui --workers 1 --host 127.0.0.1 --port $(PORT) --allowed-hosts "127.0.0.1:$(PORT),localhost:$(PORT)" \
-		--backend-store-uri "sqlite:///$(CURDIR)/mlflow.db"
+		--backend-store-uri "sqlite:///mlflow.db"
 
 lock: $(READY) ## pin every dependency anew, with hashes (needs uv)
 	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --all-extras \

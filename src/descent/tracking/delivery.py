@@ -3,14 +3,16 @@
 import json
 import re
 import shutil
-from collections.abc import Iterable, Sequence
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from descent.tracking.records import Dataset, Files, Metrics, Model, Params, Record, Series, Status, Tags
-from descent.tracking.store import Store, reason_of
+from descent.tracking.store import IMPATIENT, Store, patience, reason_of
 
 if TYPE_CHECKING:
     from mlflow.entities import Metric
@@ -20,29 +22,101 @@ PAIRS_A_CALL = 100
 LONGEST = {Params: 6000, Tags: 5000}  # tags: 8000 in SQLite, 5000 in what older servers take
 LONGEST_KEY = 250
 LONGEST_DIGEST = 36
+BACK_OFF = 1.0  # seconds until the first retry; doubled by each that fails
+LONGEST_BACK_OFF = 60.0
+RETRIES_AT_END = 3
+SECONDS_AT_END = 5.0
+PAUSE_AT_END = 0.25
+PASSING = (408, 429)  # answers that mean "later", not "no"
+
 _NOT_IN_KEYS = re.compile(r"[^\w.\-/ :]", re.ASCII)
 
 
+Step = tuple[Callable[[Sequence[Record]], None], list[Record]]
+
+
 class Delivery:
-    """Tells one MLflow run what the records say. A store that is away is left alone: each call would wait."""
+    """Tells one MLflow run what the records say, and keeps what a store that is away could not be told.
+
+    A batch becomes steps, one for each kind of call. A step that fails stays at the head of the line and is tried
+    again later; sending points, params and tags twice changes nothing. Files and models leave the line when they
+    fail, so that they hold up nobody, and get another chance at the end. `problem` is what was lost for good.
+    """
 
     def __init__(self, store: Store, run_id: str) -> None:
         self.problem: str | None = None
-        self._away = False
         self._store = store
         self._client = store.client
         self._run_id = run_id
+        self._kinds: dict[Callable[[Sequence[Record]], None], tuple[type, ...]] = {
+            self._pairs: (Params, Tags),
+            self._points: (Metrics, Series),
+            self._datasets: (Dataset,),
+            self._files: (Files,),
+            self._models: (Model,),
+            self._status: (Status,),
+        }
+        self._line: deque[Step] = deque()
+        self._set_aside: list[Step] = []
+        self._created: dict[str, Any] = {}  # models that the store knows of but that are not complete, by folder
+        self._failures = 0
+        self._not_before = 0.0
 
     def deliver(self, batch: list[Record]) -> None:
         """Never raises: training goes on without its store, and the run says so at its end."""
-        for part in (self._pairs, self._points, self._datasets, self._files, self._models, self._status):
-            if self._away:
+        for call, kinds in self._kinds.items():
+            if records := [record for record in batch if isinstance(record, kinds)]:
+                self._line.append((call, records))
+        self.retry()
+
+    def retry(self) -> None:
+        """Whatever waits, unless the store has failed a moment ago. Never raises."""
+        if time.monotonic() >= self._not_before:
+            self._advance()
+
+    def close(self) -> None:
+        """A few last tries, some seconds in all. Whatever fails before it, the status is tried. Never raises."""
+        if not self._line and not self._set_aside:
+            return
+        deadline = time.monotonic() + SECONDS_AT_END
+        with patience(IMPATIENT):
+            for number in range(RETRIES_AT_END):
+                if not self._line or time.monotonic() >= deadline:
+                    break
+                time.sleep(PAUSE_AT_END * 2**number)
+                self._advance()
+            self._finish_off(deadline)
+
+    def _advance(self) -> None:
+        while self._line:
+            call, records = self._line[0]
+            error = _fault_of(call, records)
+            if error is None:
+                self._failures = 0
+            elif _is_refusal(error):
+                self._note(error)
+            elif call in (self._files, self._models):
+                self._set_aside.append((call, records))
+            else:
+                self._failures += 1
+                pause = min(LONGEST_BACK_OFF, BACK_OFF * 2 ** min(self._failures - 1, 10))
+                self._not_before = time.monotonic() + pause
                 return
-            try:
-                part(batch)
-            except Exception as error:  # whatever a store's driver raises: there is no common base
-                self.problem = self.problem or reason_of(error)
-                self._away = not _is_refusal(error)
+            self._line.popleft()
+
+    def _finish_off(self, deadline: float) -> None:
+        """Each remaining step once, so that one which the store can never take does not cost those behind it."""
+        steps = [*self._line, *self._set_aside]
+        self._line.clear()
+        self._set_aside.clear()
+        for call, records in sorted(steps, key=lambda step: step[0] == self._status):
+            if call != self._status and time.monotonic() >= deadline:
+                self._note(TimeoutError("no time left at the end of the run"))
+            elif error := _fault_of(call, records):
+                self._note(error)
+
+    def _note(self, error: Exception) -> None:
+        self.problem = self.problem or reason_of(error)
 
     def _pairs(self, batch: Sequence[Record]) -> None:
         from mlflow.entities import Param, RunTag
@@ -81,14 +155,17 @@ class Delivery:
 
     def _models(self, batch: Sequence[Record]) -> None:
         for record in batch:
-            if isinstance(record, Model):
+            if isinstance(record, Model) and Path(record.folder).exists():  # not in an earlier try
                 self._model(record)
 
     def _model(self, record: Model) -> None:
         from mlflow.entities import LoggedModelOutput
         from mlflow.models import Model as Description
 
-        logged = self._client.create_logged_model(self._store.experiment_id, record.name, self._run_id)
+        logged = self._created.get(record.folder)
+        if logged is None:
+            logged = self._client.create_logged_model(self._store.experiment_id, record.name, self._run_id)
+            self._created[record.folder] = logged
         description = Description.load(record.folder)
         description.model_id = description.model_uuid = logged.model_id
         description.run_id = self._run_id
@@ -105,11 +182,22 @@ class Delivery:
                 self._client.set_terminated(self._run_id, record.status, record.timestamp)
 
 
+def _fault_of(call: Callable[[Sequence[Record]], None], records: Sequence[Record]) -> Exception | None:
+    try:
+        call(records)
+    except Exception as error:  # whatever a store's driver raises: there is no common base
+        return error
+    return None
+
+
 def _is_refusal(error: Exception) -> bool:
     """The store answered and did not want this; the next may be welcome."""
     from mlflow.exceptions import MlflowException
 
-    return isinstance(error, MlflowException) and 400 <= int(error.get_http_status_code()) < 500  # type: ignore[no-untyped-call]
+    if not isinstance(error, MlflowException):
+        return False
+    code = int(error.get_http_status_code())  # type: ignore[no-untyped-call]
+    return 400 <= code < 500 and code not in PASSING
 
 
 def _cut(value: str, longest: int) -> str:

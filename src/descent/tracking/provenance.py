@@ -25,7 +25,8 @@ _DIFF += ["--no-relative", "--src-prefix=a/", "--dst-prefix=b/", "--submodule=sh
 class Source:
     """The code of a run: `commit` is None outside a git repository or before its first commit.
 
-    `diff` is a patch that `git apply` takes, as text with surrogate escapes for bytes that are not UTF-8.
+    `diff` is a patch that `git apply` takes, as text with surrogate escapes for bytes that are not UTF-8;
+    `diff_sha256` is the digest of its bytes, of no bytes where nothing differs.
     """
 
     commit: str | None
@@ -35,7 +36,7 @@ class Source:
     diff_sha256: str
 
 
-NO_SOURCE = Source(None, None, False, "", "")
+NO_SOURCE = Source(None, None, False, "", hashlib.sha256(b"").hexdigest())
 
 
 def source_state(root: Path) -> Source:
@@ -47,7 +48,7 @@ def source_state(root: Path) -> Source:
     head = _git(root, ["rev-parse", "-q", "HEAD", "--abbrev-ref", "HEAD"])
     commit, branch = os.fsdecode(head).split() if head else (None, None)
     patch = _patch(Path(top), root / index, root / objects, commit)
-    digest = hashlib.sha256(patch).hexdigest() if patch else ""
+    digest = hashlib.sha256(patch).hexdigest()
     return Source(commit, None if branch == "HEAD" else branch, bool(patch), _text(patch), digest)
 
 

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from descent.tracking import records
 from descent.tracking.owners import owner_tags
-from descent.tracking.secrets import mask, mask_values
+from descent.tracking.secrets import mask, mask_file, mask_values
 from descent.tracking.staging import Staging, copy_masked, write_text
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ Status = Literal["FINISHED", "FAILED", "KILLED"]
 
 INTERRUPTED = {130, 143}  # exit codes of SIGINT and SIGTERM
 LONGEST_REASON = 500
+RESERVED = ("owner.", "mlflow.")  # tags that others read as the truth about the run, and `local_id`
 
 
 class Run:
@@ -38,9 +39,11 @@ class Run:
 
     id: str | None = None
     where = "not tracked"
+    problem: str | None = None
+    """Why the stored record is incomplete, None where it is not; final once the run is finished."""
 
     def __init__(self, name: str) -> None:
-        self.name = name
+        self.name = mask(name)
         self.local_id = uuid.uuid4().hex
         self._last_point = _now()
 
@@ -53,7 +56,8 @@ class Run:
 
     def tags(self, mapping: Mapping[str, Any]) -> None:
         """Facts about the run; a later one replaces an earlier one of the same name."""
-        self.append(records.Tags({key: _shown(value) for key, value in mask_values(mapping).items()}))
+        shown = {key: _shown(value) for key, value in mask_values(mapping).items()}
+        self.append(records.Tags(_without_reserved(shown)))
 
     def metrics(self, mapping: Mapping[str, float], step: int) -> None:
         """Numbers at one step; NaN and infinities are kept."""
@@ -75,7 +79,7 @@ class Run:
 
     def text(self, content: str, file: str) -> None:
         """Text as an artifact of that name, masked. Surrogate escapes become the bytes they stand for."""
-        self._stage(file, lambda target: write_text(target, mask(content)))
+        self._stage(file, lambda target: write_text(target, mask_file(content, file)))
 
     def figure(self, figure: "Figure", file: str) -> None:
         """A matplotlib figure; the file's suffix decides the format."""
@@ -103,11 +107,11 @@ class StoredRun(Run):
         from descent.tracking.delivery import Delivery
         from descent.tracking.shipper import Shipper
 
-        first = _system_tags(self.local_id, parent) | {key: _shown(value) for key, value in mask_values(tags).items()}
-        self.id = _create(store, name, first)
+        given = {key: _shown(value) for key, value in mask_values(tags).items()}
+        self.id = _create(store, self.name, _without_reserved(given) | _system_tags(self.local_id, parent))
         self.where = f"{mask(store.uri)} run {self.id}"
         self._delivery = Delivery(store, self.id)
-        self._shipper = Shipper(self._delivery.deliver)
+        self._shipper = Shipper(self._delivery.deliver, self._delivery.retry)
         self._staging = Staging()
         self._finishing = threading.Lock()
 
@@ -125,10 +129,12 @@ class StoredRun(Run):
         self.append(records.Status(status, _now()))
         try:
             self._shipper.close()
+            self._delivery.close()
         finally:
             self._staging.clear()
-        if self._delivery.problem:
-            print(f"tracking: {self.where} is incomplete: {self._delivery.problem}", file=sys.stderr)
+        self.problem = self._delivery.problem
+        if self.problem:
+            print(f"tracking: {self.where} is incomplete: {self.problem}", file=sys.stderr)
 
     def _stage(self, file: str, write: Callable[[Path], Any]) -> None:
         self.append(records.Files(self._staging.put(file, write)))
@@ -176,6 +182,10 @@ def _system_tags(local_id: str, parent: str | None) -> dict[str, str]:
     tags = {"local_id": local_id, "mlflow.source.name": mask(sys.argv[0] or "python"), "mlflow.source.type": "LOCAL"}
     tags["mlflow.user"] = _user()
     return tags | owner_tags() | ({"mlflow.parentRunId": parent} if parent else {})
+
+
+def _without_reserved(tags: dict[str, str]) -> dict[str, str]:
+    return {key: value for key, value in tags.items() if key != "local_id" and not key.startswith(RESERVED)}
 
 
 def _user() -> str:

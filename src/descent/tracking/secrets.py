@@ -11,39 +11,85 @@ from urllib.parse import quote
 HIDDEN = "***"
 SHORTEST_SECRET = 6  # a shorter value of the environment would blank out innocent text
 
-# A word that makes a name secret wherever it stands, and those that do only at its end: `token_dim` is no secret.
+# Words that make a name secret wherever they stand, and pairs of words that do.
 _ANYWHERE = {"password", "passwd", "passphrase", "secret", "secrets", "credential", "credentials", "apikey"}
-_AT_THE_END = {"token", "pwd", "authorization"}
-_PAIRS = {("api", "key"), ("access", "key"), ("private", "key"), ("secret", "key"), ("account", "key")}
+_PAIRS = {(first, "key") for first in ("api", "access", "private", "secret", "account")}
+_PAIRS |= {(first, "token") for first in ("api", "access", "auth", "bearer", "refresh")}
+# Names of secrets and of ordinary things of machine learning: here the value decides.
+_AMBIGUOUS = "token"
+SHORTEST_OPAQUE = 8
+LONGEST_TOKEN = 500
 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 # Names are bounded and taken whole, so that a long word without a separator costs no more than its length.
 _USERINFO = re.compile(r"(?<!\w)([A-Za-z][\w+.\-]{0,30}+://)[^\s/\"'?#]*@")
-_BEARER = re.compile(r"\b(Bearer|Basic)\s+[\w.~+/=\-]{8,}")
+_BEARER = re.compile(r"\b(Bearer|Basic)\s+(?![a-z]+\b(?![.~+/=\-]))[\w.~+/=\-]{8,}")
 _KEY = re.compile(r"""(?<!\w)([A-Za-z_][\w.\-]{0,120}+)["']?[ \t]*[:=][ \t]*""")
 _VALUE = re.compile(
     r""""(?:\\.|[^"\\\n])+"|'(?:\\.|[^'\\\n])+'"""
     r"""|(?:[^\s,;&"'()\[\]{}<>]|,(?=[^\s,])(?![^\s,]*[=:]))+(?P<code>[(\[])?"""
 )
+_IDENTIFIER = re.compile(r"_*[A-Za-z]+\d{0,2}(?:[_.]+(?:[A-Za-z]+\d{0,2}|\d{1,3}))*")
+_PLACEHOLDER = re.compile(r"[<\[{(].*[>\])}]|\$\{.*")
+_PATCH = (".patch", ".diff")
 # Right-hand sides that say where a secret comes from, or its type, and not what it is.
 _HARMLESS = re.compile(r"None|null|~|true|false|True|False|str|bytes|int|os\.\w+|self\.\w+|\$.*|\*+|\|.*|=.*")
 
 
 @lru_cache(maxsize=4096)
 def is_secret(name: str) -> bool:
-    """Whether a key's name says that its value is a secret: `DB_PASSWORD` and `apiKey` do, `max_tokens` does not."""
-    words = [word.lower() for word in _WORD.findall(name)]
-    pairs = set(pairwise(words))
-    return bool(_ANYWHERE.intersection(words) or _AT_THE_END.intersection(words[-1:]) or _PAIRS & pairs)
+    """Whether a key's name says that its value may be secret: `DB_PASSWORD` and `apiKey` do, `max_tokens` does not."""
+    return _is_clearly_secret(name) or _words(name)[-1:] == [_AMBIGUOUS]
+
+
+@lru_cache(maxsize=4096)
+def _is_clearly_secret(name: str) -> bool:
+    """No value of such a key is shown; `eos_token` is not one of them, `access_token` is."""
+    words = _words(name)
+    at_the_end = words[-1:] == ["authorization"] or (words[-1:] == ["pwd"] and len(words) > 1)  # PWD is a folder
+    return at_the_end or bool(_ANYWHERE.intersection(words) or _PAIRS.intersection(pairwise(words)))
+
+
+def _words(name: str) -> list[str]:
+    return [word.lower() for word in _WORD.findall(name)]
+
+
+def _is_opaque(value: str) -> bool:
+    """Whether it looks like a key of some service: letters and digits, and neither a number, a name nor `<eos_1>`."""
+    if len(value) < SHORTEST_OPAQUE or not (re.search(r"[A-Za-z]", value) and re.search(r"\d", value)):
+        return False
+    return not (_IDENTIFIER.fullmatch(value) or _PLACEHOLDER.fullmatch(value) or _is_number(value))
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def mask(text: str) -> str:
     """The text without URL credentials, values of secret keys, and values of secret environment variables."""
+    return _mask_pairs(_mask_anywhere(text))
+
+
+def mask_file(text: str, name: str) -> str:
+    """A file's text, masked. In a patch the code counts: only literals and opaque values go, header lines stay.
+
+    A line is masked alike wherever it stands, but where one is masked its patch no longer applies there.
+    """
+    if not name.endswith(_PATCH):
+        return mask(text)
+    lines = _mask_anywhere(text).split("\n")
+    return "\n".join(_mask_pairs(line, code=True) if line[:1] in "+- @" else line for line in lines)
+
+
+def _mask_anywhere(text: str) -> str:
     for value in _environment_secrets():
         text = text.replace(value, HIDDEN)
     text = _USERINFO.sub(rf"\1{HIDDEN}@", text)
-    text = _BEARER.sub(rf"\1 {HIDDEN}", text)
-    return _mask_pairs(text)
+    return _BEARER.sub(rf"\1 {HIDDEN}", text)
 
 
 def mask_values(mapping: Mapping[str, Any]) -> dict[str, Any]:
@@ -54,18 +100,20 @@ def mask_values(mapping: Mapping[str, Any]) -> dict[str, Any]:
 def _mask_value(key: str, value: Any) -> Any:
     if isinstance(value, Mapping):
         return mask_values(value)
-    if is_secret(str(key)) and value not in (None, "", True, False):
+    if _is_clearly_secret(str(key)) and value not in (None, "", True, False):
+        return HIDDEN
+    if is_secret(str(key)) and isinstance(value, str) and _is_opaque(value):
         return HIDDEN
     if isinstance(value, (list, tuple)):
         return type(value)([_mask_value("", item) for item in value])
     return mask(value) if isinstance(value, str) else value
 
 
-def _mask_pairs(text: str) -> str:
+def _mask_pairs(text: str, *, code: bool = False) -> str:
     parts, done = [], 0
     for key in _KEY.finditer(text):
-        value = _VALUE.match(text, key.end()) if key.start() >= done and is_secret(key[1]) else None
-        if value is None or value["code"] or value[0] == key[1] or _HARMLESS.fullmatch(value[0]):
+        value = _value_after(text, key) if key.start() >= done and is_secret(key[1]) else None
+        if value is None or value["code"] or value[0] == key[1] or not _is_hidden(text, key, value[0], code):
             continue
         mark = value[0][0] if value[0][0] in "\"'" else ""
         parts += [text[done : value.start()], mark, HIDDEN, mark]
@@ -73,6 +121,32 @@ def _mask_pairs(text: str) -> str:
     return "".join([*parts, text[done:]])
 
 
+def _value_after(text: str, key: re.Match[str]) -> re.Match[str] | None:
+    # One that turns out to be innocent is read again for the keys within it, so only so much of it is read.
+    is_long = text[key.end() : key.end() + 1] in ('"', "'") or _is_clearly_secret(key[1])
+    return _VALUE.match(text, key.end(), len(text) if is_long else key.end() + LONGEST_TOKEN)
+
+
+def _is_hidden(text: str, key: re.Match[str], value: str, code: bool) -> bool:
+    """Whether a value goes: every one of a clearly secret key or a URL's query, else what looks like a secret.
+
+    In code an unquoted value is an expression: it goes only where it looks like a secret.
+    """
+    is_quoted = value[0] in "\"'"
+    bare = value[1:-1] if is_quoted else value
+    if _PLACEHOLDER.fullmatch(bare) or bare in (HIDDEN, key[1]) or (not is_quoted and _HARMLESS.fullmatch(value)):
+        return False
+    in_query = text[key.start() - 1 : key.start()] in ("?", "&")
+    is_clear = _is_clearly_secret(key[1]) or in_query
+    return _is_opaque(bare) or (is_clear and (is_quoted or not code))
+
+
 def _environment_secrets() -> list[str]:
-    values = {value for name, value in os.environ.items() if len(value) >= SHORTEST_SECRET and is_secret(name)}
+    values = {value for name, value in os.environ.items() if _is_environment_secret(name, value)}
     return sorted(values | {quote(value, safe="") for value in values}, key=len, reverse=True)
+
+
+def _is_environment_secret(name: str, value: str) -> bool:
+    if len(value) < SHORTEST_SECRET or not is_secret(name):
+        return False
+    return _is_clearly_secret(name) or not (_is_number(value) or _PLACEHOLDER.fullmatch(value))

@@ -7,7 +7,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from descent.tracking.secrets import mask
+from descent.tracking.secrets import mask_file
 
 LARGEST_MASKED = 8 << 20
 
@@ -40,7 +40,7 @@ def copy_masked(source: Path, target: Path) -> None:
     if text is None:
         shutil.copyfile(source, target)
     else:
-        write_text(target, mask(text))
+        write_text(target, mask_file(text, source.name))
 
 
 def write_text(target: Path, content: str) -> None:

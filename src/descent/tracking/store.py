@@ -4,7 +4,7 @@ import logging
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -30,7 +30,7 @@ _PREFERRED = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
     "GIT_PYTHON_REFRESH": "quiet",
 }
-_FIRST_CONTACT = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_HTTP_REQUEST_TIMEOUT": "2"}
+IMPATIENT = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_HTTP_REQUEST_TIMEOUT": "2"}
 
 
 @dataclass(frozen=True)
@@ -54,16 +54,17 @@ def open_store(destination: Destination) -> Store:
     """The store, ready to take runs; a local one is made where it is absent. EnvironmentFault if it is not usable."""
     quiet_mlflow()
     uri = _uri(destination)
+    shown = mask(_database_of(uri) if uri.startswith(SQLITE) else uri)
     try:
         if uri.startswith(SQLITE):
-            return _open_sqlite(uri, destination)
-        with _patience(_FIRST_CONTACT):
+            with _no_stray_folder(uri):
+                return _open_sqlite(uri, destination)
+        with patience(IMPATIENT):
             return _open(uri, destination.experiment)
     except DeletedExperiment:
         hint = "restore it or choose another with tracking.experiment=…"
         raise EnvironmentFault(f"tracking.experiment: {destination.experiment} was deleted; {hint}") from None
     except Exception as error:  # whatever the driver of a store raises: there is no common base
-        shown = mask(uri.removeprefix(SQLITE))
         raise EnvironmentFault(
             f"tracking: {shown} is not usable: {reason_of(error)}; mend it or use tracking=none"
         ) from None
@@ -121,7 +122,26 @@ def _uri(destination: Destination) -> str:
     given = destination.uri or os.environ.get("MLFLOW_TRACKING_URI")
     if destination.kind == "server" and not given:
         raise UsageError("tracking.uri: got nothing, allowed: an address; set tracking.uri=http://…")
-    return given or f"{SQLITE}{destination.root.resolve() / 'mlflow.db'}"
+    return given or sqlite_uri(destination.root.resolve() / "mlflow.db")
+
+
+def sqlite_uri(database: Path) -> str:
+    """The address of a database file. `%`, `?` and `#` in a path mean something in an address and are quoted."""
+    from sqlalchemy.engine import URL
+
+    uri = URL.create("sqlite", database=str(database)).render_as_string()
+    if _database_of(uri) != str(database):  # not every version of SQLAlchemy reads back what it writes
+        raise EnvironmentFault(
+            f"tracking: {database} has a character that no database address can hold; rename the folder or "
+            "use tracking=none"
+        )
+    return uri
+
+
+def _database_of(uri: str) -> str:
+    from sqlalchemy.engine import make_url
+
+    return make_url(uri).database or ""
 
 
 def _open(uri: str, experiment: str) -> Store:
@@ -144,7 +164,7 @@ def _open(uri: str, experiment: str) -> Store:
 
 
 def _open_sqlite(uri: str, destination: Destination) -> Store:
-    database = Path(uri.removeprefix(SQLITE)).resolve()
+    database = Path(_database_of(uri)).resolve()
     artifacts = destination.root.resolve() / "mlruns"
     if not _has_experiment(database, destination.experiment):
         artifacts.mkdir(parents=True, exist_ok=True)
@@ -155,6 +175,19 @@ def _open_sqlite(uri: str, destination: Destination) -> Store:
     if not os.access(database, os.W_OK) or not os.access(database.parent, os.W_OK):
         raise PermissionError("Permission denied")
     return _open(uri, destination.experiment)
+
+
+@contextmanager
+def _no_stray_folder(uri: str) -> Iterator[None]:
+    """MLflow makes the database's folder from the address as it is written: beside the real one where it is quoted."""
+    written = Path(uri.removeprefix(SQLITE)).parent
+    is_stray = "%" in uri and not written.exists()
+    try:
+        yield
+    finally:
+        if is_stray:
+            with suppress(OSError):  # nothing was made, or somebody has put something there
+                os.removedirs(written)
 
 
 def _has_experiment(database: Path, name: str) -> bool:
@@ -190,7 +223,7 @@ def _lock(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _patience(settings: dict[str, str]) -> Iterator[None]:
+def patience(settings: dict[str, str]) -> Iterator[None]:
     """MLflow reads these at every call, so they can differ for a few of them."""
     before = {name: os.environ.get(name) for name in settings}
     os.environ.update(settings)

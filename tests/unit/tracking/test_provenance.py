@@ -11,6 +11,7 @@ import pytest
 
 from descent.tracking.provenance import LARGEST_UNTRACKED, environment_facts, source_state
 
+NOTHING = hashlib.sha256(b"").hexdigest()
 ODD_NAMES = ["with space.py", "ünïcode.py", "new\nline.py", 'quo"te.py', "tab\there.py", "-dash.py", "[glob]*.py"]
 
 
@@ -87,7 +88,7 @@ def test_nothing_of_the_users_is_touched(repository):
 
 def test_a_clean_tree_is_clean(repository):
     source = source_state(repository)
-    assert (source.dirty, source.diff, source.diff_sha256, source.branch) == (False, "", "", "main")
+    assert (source.dirty, source.diff, source.diff_sha256, source.branch) == (False, "", NOTHING, "main")
     assert source.commit == git(repository, "rev-parse", "HEAD").strip()
 
 
@@ -134,6 +135,7 @@ def test_a_detached_head_has_no_branch(repository):
 def test_outside_a_repository_there_is_nothing(tmp_path):
     source = source_state(tmp_path)
     assert (source.commit, source.branch, source.dirty, source.diff) == (None, None, False, "")
+    assert source.diff_sha256 == NOTHING
 
 
 def test_without_git_there_is_nothing(repository, monkeypatch):
@@ -169,3 +171,12 @@ environment_facts(Path())
 assert not {"torch", "mlflow", "numpy"} & set(sys.modules)
 """
     subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path)
+
+
+@pytest.mark.parametrize("change", [lambda root: None, dirty], ids=["clean", "dirty"])
+def test_the_digest_is_always_one(repository, change):
+    change(repository)
+    source = source_state(repository)
+    assert len(source.diff_sha256) == 64
+    assert source.diff_sha256 == hashlib.sha256(source.diff.encode("utf-8", "surrogateescape")).hexdigest()
+    assert source.dirty == (source.diff_sha256 != NOTHING)

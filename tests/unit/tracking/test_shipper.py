@@ -1,5 +1,6 @@
 """Everything arrives, in order, in few batches, at a bounded price."""
 
+import sys
 import threading
 import time
 
@@ -8,7 +9,7 @@ import pytest
 
 from descent.tracking import shipper as module
 from descent.tracking.records import Metrics, Series
-from descent.tracking.shipper import POINTS_A_BATCH, Shipper, pause_after
+from descent.tracking.shipper import POINTS_A_BATCH, Shipper, rest_after
 
 
 def point(step):
@@ -50,8 +51,7 @@ def test_records_leave_while_the_run_goes_on(monkeypatch):
 
 
 def test_a_costly_delivery_is_followed_by_a_longer_pause():
-    assert pause_after(0.001) == module.SECONDS_BETWEEN
-    assert pause_after(0.3) == pytest.approx(0.3 / module.LARGEST_SHARE)
+    assert rest_after(0.3) == pytest.approx(0.3 / module.LARGEST_SHARE)
 
 
 def test_append_does_not_wait_for_a_store_that_hangs():
@@ -69,3 +69,76 @@ def test_append_does_not_wait_for_a_store_that_hangs():
     release.set()
     shipper.close()
     assert entered.is_set()
+
+
+def test_one_wake_up_drains_the_queue(monkeypatch):
+    monkeypatch.setattr(module, "SECONDS_BETWEEN", 0.2)
+    monkeypatch.setattr(module, "POINTS_A_BATCH", 10)
+    monkeypatch.setattr(module, "rest_after", lambda spent: 100.0)  # a second wake-up would come too late
+    batches, done = [], threading.Event()
+
+    def deliver(batch):
+        batches.append(len(batch))
+        if sum(batches) == 35:
+            done.set()
+
+    shipper = Shipper(deliver)
+    shipper._queue.extend(point(step) for step in range(35))
+    assert done.wait(10)
+    shipper.close()
+    assert batches == [10, 10, 10, 5]
+
+
+def test_a_full_batch_does_not_wait_for_the_next_second(monkeypatch):
+    monkeypatch.setattr(module, "SECONDS_BETWEEN", 100.0)
+    arrived = threading.Event()
+    shipper = Shipper(lambda batch: arrived.set())
+    shipper.append(Series("loss", np.zeros(POINTS_A_BATCH), 0, 0, 1))
+    assert arrived.wait(10)
+    shipper.close()
+
+
+def test_a_full_batch_waits_until_training_had_its_share(monkeypatch):
+    monkeypatch.setattr(module, "rest_after", lambda spent: 100.0)
+    batches, arrived = [], threading.Event()
+
+    def deliver(batch):
+        batches.append(batch)
+        arrived.set()
+
+    shipper = Shipper(deliver)
+    shipper.append(Series("loss", np.zeros(POINTS_A_BATCH), 0, 0, 1))
+    assert arrived.wait(10)
+    shipper.append(Series("loss", np.zeros(POINTS_A_BATCH), 0, 0, 1))
+    time.sleep(0.2)
+    assert len(batches) == 1
+    shipper.close()
+    assert len(batches) == 2
+
+
+def test_a_batch_is_no_larger_than_a_call_takes():
+    sizes = []
+    shipper = Shipper(lambda batch: sizes.append([len(record.values) for record in batch]))
+    for size in (600, 600, 400, 2000, 1):
+        shipper.append(Series("loss", np.zeros(size), 0, 0, 1))
+    shipper.close()
+    assert sizes == [[600], [600, 400], [2000], [1]]
+
+
+def test_threads_are_switched_quickly_during_a_delivery_only():
+    usual, during = sys.getswitchinterval(), []
+    shippers = [Shipper(lambda batch: during.append(sys.getswitchinterval())) for _ in range(3)]
+    for shipper in shippers:
+        shipper.append(point(0))
+    for shipper in shippers:
+        shipper.close()
+    assert during == [pytest.approx(module.SWITCH_INTERVAL)] * 3
+    assert sys.getswitchinterval() == usual
+
+
+def test_nothing_new_is_a_chance_to_retry(monkeypatch):
+    monkeypatch.setattr(module, "SECONDS_BETWEEN", 0.001)
+    retried = threading.Event()
+    shipper = Shipper(lambda batch: None, retried.set)
+    assert retried.wait(10)
+    shipper.close()

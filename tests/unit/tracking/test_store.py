@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from descent.errors import EnvironmentFault, UsageError
-from descent.tracking.store import Destination, open_store
+from descent.tracking.store import Destination, open_store, sqlite_uri
 
 NOBODY = 65534
 
@@ -149,3 +149,22 @@ assert threading.active_count() == 1, threading.enumerate()
     environment = {name: value for name, value in os.environ.items() if name not in ("CI", "PYTEST_CURRENT_TEST")}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize("name", ["a b%20c#?d", "100%", "a#b", "what?x=1"])
+def test_a_root_with_any_name_holds_its_store(tmp_path, name):
+    root = tmp_path / name
+    root.mkdir()
+    destination = Destination("local", None, "descent", root)
+    client = open_store(destination).client
+    run = client.create_run(open_store(destination).experiment_id)
+    client.log_text(run.info.run_id, "text", "a.txt")
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert (root / "mlflow.db").exists()
+    assert [path.read_text() for path in root.glob("mlruns/**/a.txt")] == ["text"]
+
+
+def test_a_path_that_does_not_survive_is_refused(monkeypatch, tmp_path):
+    monkeypatch.setattr("descent.tracking.store._database_of", lambda uri: "elsewhere")
+    with pytest.raises(EnvironmentFault, match="rename the folder"):
+        sqlite_uri(tmp_path / "mlflow.db")
