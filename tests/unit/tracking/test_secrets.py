@@ -112,3 +112,43 @@ def test_masking_twice_changes_nothing():
 @pytest.mark.parametrize("text", ["x" * 200_000, "a-" * 100_000, "a://" * 50_000])
 def test_long_innocent_text_stays_as_it_is(text):
     assert mask(text) == text  # and comes to an end: a pattern that backtracks would need hours
+
+
+# A patch: code counts in it
+
+
+def git(folder, *arguments: str, given: str | None = None) -> str:
+    command = ["git", "-c", "user.name=a", "-c", "user.email=a@b", *arguments]
+    return subprocess.run(command, cwd=folder, input=given, capture_output=True, text=True, check=True).stdout
+
+
+def test_a_masked_patch_of_ordinary_code_still_applies(tmp_path):
+    source = tmp_path / "model.py"
+    source.write_text("EOS_TOKEN = 50256\nself.token = token_id + 1\nwidth = 1\n")
+    git(tmp_path, "init", "-q")
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "-qm", "first")
+    changed = "EOS_TOKEN = 50257\nself.token = token_id + 2\nwidth = 2\n"
+    source.write_text(changed)
+    patch = mask_file(git(tmp_path, "diff"), "diff.patch")
+    git(tmp_path, "checkout", "-q", ".")
+    git(tmp_path, "apply", given=patch)
+    assert source.read_text() == changed
+
+
+@pytest.mark.parametrize(
+    ("line", "masked"),
+    [
+        ('+password = "hunter2"', '+password = "***"'),
+        ("-url = http://ann:hunter2@host/x", "-url = http://***@host/x"),
+        (" eos_token = 50256", " eos_token = 50256"),
+        ("+    pad_token: 0", "+    pad_token: 0"),
+        ("--- a/password: x", "--- a/password: x"),
+    ],
+)
+def test_a_line_of_a_patch(line, masked):
+    assert mask_file(line, "diff.patch") == masked
+
+
+def test_other_files_are_masked_like_text():
+    assert mask_file("password: hunter2", "config.yaml") == mask("password: hunter2") == "password: ***"
