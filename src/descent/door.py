@@ -92,11 +92,11 @@ def admit(composed: Sequence[DictConfig]) -> bool:
         signatures.check(config)
     if len({config.dry_run for config in configs}) > 1:
         raise rules.refuse("dry_run", "true and false", "one of them for a whole multirun")
-    if len(configs) > 1 or configs[0].dry_run:
-        _rehearse(configs)
     if configs[0].dry_run:
         dry_run.show(configs)
         return False
+    if len(configs) > 1:
+        _rehearse(configs)
     return True
 
 

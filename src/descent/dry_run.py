@@ -53,8 +53,11 @@ def price(config: Config) -> Price:
 
 def show(configs: Sequence[Config]) -> None:
     """One configuration's price, or the price of a grid: what differs, and the sum."""
-    prices = [price(config) for config in track(configs, "pricing", transient=True, disable=len(configs) < 2)]
     console = Console()
+    watched = len(configs) > 1 and console.is_terminal
+    prices = [
+        price(config) for config in track(configs, "pricing", console=console, transient=True, disable=not watched)
+    ]
     console.print(_one(configs[0], prices[0]) if len(configs) == 1 else _many(configs, prices))
 
 

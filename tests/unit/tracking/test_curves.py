@@ -51,7 +51,9 @@ def test_the_learning_rate_stays_linear_and_a_wide_loss_does_not():
     "history", [{}, {"train/loss": []}, {"train/loss": [(0, float("nan")), (1, float("inf"))]}, {"loss": [(3, 1.0)]}]
 )
 def test_odd_histories_can_be_drawn(history):
-    learning_curves(history, "run").savefig(io.BytesIO(), format="png")
+    picture = io.BytesIO()
+    learning_curves(history, "run").savefig(picture, format="png")
+    assert picture.getvalue().startswith(b"\x89PNG")
 
 
 def test_no_figure_is_kept_in_matplotlibs_global_state():
