@@ -19,7 +19,7 @@ from descent.vocabulary import LOSS, METRICS, OBJECTIVE, Direction, better_direc
 
 GROUPS = ("model", "optimizer", "scheduler", "dataset", "augmentation", "loss", "trainer", "tracking")
 OTHER_GROUPS = ("experiment", "trainer", "tracking")
-NODES = (*GROUPS, "loader", "regularization")
+NODES = (*GROUPS, "loader", "checkpoint", "regularization")
 ABOUT_NODES = ("allowed", "requires")  # keys that describe a node and are no settings of it
 ABOUT_TARGETS = ("_target_", "_partial_")
 
@@ -42,6 +42,12 @@ class Loader:
     stream: bool
     workers: int
     drop_last: bool
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    seconds: float
+    every: int | None
 
 
 @dataclass(frozen=True)
@@ -72,8 +78,10 @@ class Config:
     determinism: Literal["exact", "fast"]
     name: str
     tags: dict[str, str]
+    resume: str
     dry_run: bool
     loader: Loader
+    checkpoint: Checkpoint
     tracking: Tracking
     model: Component
     optimizer: Component
@@ -231,6 +239,7 @@ def _typed(settings: dict[str, Any], choices: Mapping[str, Any]) -> Config:
             "precision": str(settings["precision"]),
             "tags": {str(key): str(value) for key, value in (settings["tags"] or {}).items()},
             "loader": Loader(**settings["loader"]),
+            "checkpoint": Checkpoint(**settings["checkpoint"]),
             "tracking": Tracking(**settings["tracking"]),
             "trainer": settings["trainer"],
             "regularization": items,
