@@ -1,0 +1,44 @@
+"""A file has its old content or its new one, whatever goes wrong in between."""
+
+import json
+import os
+
+import pytest
+
+from descent import durable
+
+
+def test_it_is_written(tmp_path):
+    durable.write_durably(tmp_path / "a", b"one")
+    durable.write_durably(tmp_path / "a", b"two")
+    assert (tmp_path / "a").read_bytes() == b"two"
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+@pytest.mark.parametrize("call", ["fsync", "replace"])
+def test_what_fails_leaves_the_old_content_and_nothing_else(tmp_path, monkeypatch, call):
+    durable.write_durably(tmp_path / "a", b"one")
+
+    def full(*arguments):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full) if call == "fsync" else monkeypatch.setattr(durable.Path, "replace", full)
+    with pytest.raises(OSError, match="No space"):
+        durable.write_durably(tmp_path / "a", b"two")
+    assert (tmp_path / "a").read_bytes() == b"one"
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+def test_the_content_is_on_the_disk_before_the_name_and_the_name_before_the_end(tmp_path, monkeypatch):
+    said = []
+    fsync, replace = os.fsync, durable.Path.replace
+    monkeypatch.setattr(os, "fsync", lambda number: (said.append("fsync"), fsync(number))[1])
+    monkeypatch.setattr(durable.Path, "replace", lambda self, to: (said.append("rename"), replace(self, to))[1])
+    durable.write_durably(tmp_path / "a", b"one")
+    assert said == ["fsync", "rename", "fsync"]
+
+
+def test_json_for_people(tmp_path):
+    durable.write_json(tmp_path / "a.json", {"b": [1, 2.5, None, "ü"]})
+    assert json.loads((tmp_path / "a.json").read_text()) == {"b": [1, 2.5, None, "ü"]}
+    assert (tmp_path / "a.json").read_text().endswith("}\n")
