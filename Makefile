@@ -6,7 +6,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help train test test-slow bench lint type format ui lock clean
+.PHONY: help train test test-slow bench lint type format ui sync lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -46,6 +46,9 @@ ui: $(READY) ## the MLflow UI on http://127.0.0.1:$(PORT), loopback only
 	@MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false MLFLOW_DISABLE_TELEMETRY=true MLFLOW_ALLOW_PICKLE_DESERIALIZATION=false \
 		$(BIN)/mlflow ui --workers 1 --host 127.0.0.1 --port $(PORT) --allowed-hosts "127.0.0.1:$(PORT),localhost:$(PORT)" \
 		--backend-store-uri "sqlite:///mlflow.db"
+
+sync: $(READY) ## ship to the tracking store what runs could not
+	@$(BIN)/python src/sync.py
 
 lock: $(READY) ## pin every dependency anew, with hashes (needs uv)
 	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --all-extras \

@@ -1,5 +1,6 @@
 """Ratios of what was measured side by side, so that a noisy machine is noisy for everybody."""
 
+import gc
 import statistics
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -29,11 +30,14 @@ class Ratio:
 
 
 def interleaved(contenders: Mapping[str, Callable[[], float]], rounds: int) -> Seconds:
-    """Everybody's seconds, round by round, each in turn."""
+    """Everybody's seconds. Each round begins with another one, so that nobody always follows a heavy one."""
     seconds: Seconds = {name: [] for name in contenders}
-    for _ in range(rounds):
-        for name, measure in contenders.items():
-            seconds[name].append(measure())
+    names = list(contenders)
+    for number in range(rounds):
+        start = number % len(names)
+        for name in names[start:] + names[:start]:
+            gc.collect()
+            seconds[name].append(contenders[name]())
     return seconds
 
 

@@ -13,7 +13,7 @@ from descent.outcome import Outcome, conclude
 from descent.reproducibility import computing
 from descent.tracking.logger import DescentLogger
 from descent.tracking.run import Run, open_run
-from descent.tracking.store import Destination
+from descent.tracking.destination import Destination
 from descent.trainer import build_trainer
 
 
@@ -24,7 +24,7 @@ def train(config: Config, directory: Path) -> float:
     exact = config.determinism == "exact"
     with (
         computing(parts.threads, exact),
-        open_run(_destination(config), name=record.run_name(config), tags=config.tags) as run,
+        open_run(_destination(config), directory, name=record.run_name(config), tags=config.tags) as run,
         interruptible(parts.engine),
     ):
         record.beginning(run, config, parts, directory)

@@ -1,54 +1,59 @@
-"""Records become calls of MLflow's client: as few as its limits allow. Runs in the shipper's thread."""
+"""An outbox's records become calls of MLflow's client: as few as its limits allow, and each safe to repeat."""
 
 import json
 import re
 import shutil
-import time
-from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from descent.tracking.records import Dataset, Files, Metrics, Model, Params, Record, Series, Status, Tags
-from descent.tracking.store import IMPATIENT, Store, patience, reason_of
+from descent.tracking.destination import reason_of
+from descent.tracking.outbox import LANES, Reader
+from descent.tracking.owners import GONE
+from descent.tracking.records import (
+    Dataset,
+    Files,
+    Metrics,
+    Model,
+    Opened,
+    Params,
+    Record,
+    Series,
+    Status,
+    Tags,
+    points,
+)
+from descent.tracking.store import Store
 
 if TYPE_CHECKING:
     from mlflow.entities import Metric
 
+POINTS_A_BATCH = 1000
+RECORDS_A_BATCH = 500
 METRICS_A_CALL = 1000
 PAIRS_A_CALL = 100
 LONGEST = {Params: 6000, Tags: 5000}  # tags: 8000 in SQLite, 5000 in what older servers take
 LONGEST_KEY = 250
 LONGEST_DIGEST = 36
-BACK_OFF = 1.0  # seconds until the first retry; doubled by each that fails
-LONGEST_BACK_OFF = 60.0
-RETRIES_AT_END = 3
-SECONDS_AT_END = 5.0
-PAUSE_AT_END = 0.25
 PASSING = (408, 429)  # answers that mean "later", not "no"
+PARENT = "mlflow.parentRunId"
 
 _NOT_IN_KEYS = re.compile(r"[^\w.\-/ :]", re.ASCII)
-
-
-Step = tuple[Callable[[Sequence[Record]], None], list[Record]]
+Batch = Sequence[Record]
 
 
 class Delivery:
-    """Tells one MLflow run what the records say, and keeps what a store that is away could not be told.
+    """Tells a store what one outbox holds, from where the last delivery of it stopped."""
 
-    A batch becomes steps, one for each kind of call. A step that fails stays at the head of the line and is tried
-    again later; sending points, params and tags twice changes nothing. Files and models leave the line when they
-    fail, so that they hold up nobody, and get another chance at the end. `problem` is what was lost for good.
-    """
-
-    def __init__(self, store: Store, run_id: str) -> None:
-        self.problem: str | None = None
-        self._store = store
+    def __init__(self, reader: Reader, store: Store, is_waiting: Callable[[str], bool] = lambda _: False) -> None:
+        """`is_waiting` tells of a local id whether that run is still to come."""
+        self._reader, self._store, self._is_waiting = reader, store, is_waiting
         self._client = store.client
-        self._run_id = run_id
-        self._kinds: dict[Callable[[Sequence[Record]], None], tuple[type, ...]] = {
+        self._calls: dict[Callable[[Batch], None], tuple[type, ...]] = {
+            self._opened: (Opened,),
             self._pairs: (Params, Tags),
             self._points: (Metrics, Series),
             self._datasets: (Dataset,),
@@ -56,138 +61,207 @@ class Delivery:
             self._models: (Model,),
             self._status: (Status,),
         }
-        self._line: deque[Step] = deque()
-        self._set_aside: list[Step] = []
-        self._created: dict[str, Any] = {}  # models that the store knows of but that are not complete, by folder
-        self._failures = 0
-        self._not_before = 0.0
 
-    def deliver(self, batch: list[Record]) -> None:
-        """Never raises: training goes on without its store, and the run says so at its end."""
-        for call, kinds in self._kinds.items():
-            if records := [record for record in batch if isinstance(record, kinds)]:
-                self._line.append((call, records))
-        self.retry()
+    @property
+    def run_id(self) -> str | None:
+        found = self._reader.state.get("run_id")
+        return None if found is None else str(found)
 
-    def retry(self) -> None:
-        """Whatever waits, unless the store has failed a moment ago. Never raises."""
-        if time.monotonic() >= self._not_before:
-            self._advance()
+    @property
+    def problem(self) -> str | None:
+        """What the store will never take, and why; None where it took everything."""
+        found = self._reader.state.get("problem")
+        return None if found is None else str(found)
 
-    def close(self) -> None:
-        """A few last tries, some seconds in all. Whatever fails before it, the status is tried. Never raises."""
-        if not self._line and not self._set_aside:
-            return
-        deadline = time.monotonic() + SECONDS_AT_END
-        with patience(IMPATIENT):
-            for number in range(RETRIES_AT_END):
-                if not self._line or time.monotonic() >= deadline:
+    @property
+    def is_complete(self) -> bool:
+        """Whether all that has been said by now is in the store."""
+        size = self._reader.size()
+        return all(self._offset(lane) == size for lane in LANES)
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the store knows how the run's last sitting ended."""
+        return bool(self._reader.state.get("closed"))
+
+    def ship(self) -> Iterator[None]:
+        """Everything that waits, one batch at a time. Raises what the store's driver raises when it is away."""
+        for lane in LANES:
+            while batch := self._batch(lane):
+                records, offset = batch
+                self._deliver(records)
+                self._reader.keep(**{lane: offset})
+                yield
+
+    def close_abandoned(self) -> None:
+        """The end of a run whose process is gone: a killed one cannot say it."""
+        if self.run_id and not self.is_closed:
+            self._client.set_tag(self.run_id, "status_reason", GONE)
+            self._client.set_terminated(self.run_id, "KILLED")
+            self._delete_doubles()
+            self._reader.keep(closed=True)
+
+    def _offset(self, lane: str) -> int:
+        return int(self._reader.state.get(lane, 0))
+
+    def _batch(self, lane: str) -> tuple[list[Record], int] | None:
+        """The lane's next records, of at most so many points that one call takes them, and where they end."""
+        found: list[Record] = []
+        start = offset = self._offset(lane)
+        total = 0
+        for record, end in self._reader.since(start):
+            if record is None:
+                self._note("a record is damaged")
+            elif isinstance(record, LANES[lane]):
+                starts_anew = isinstance(record, Opened) or any(isinstance(one, Status) for one in found)
+                if found and (starts_anew or total + points(record) > POINTS_A_BATCH or len(found) == RECORDS_A_BATCH):
                     break
-                time.sleep(PAUSE_AT_END * 2**number)
-                self._advance()
-            self._finish_off(deadline)
+                found.append(record)
+                total += points(record)
+            offset = end
+        return (found, offset) if offset > start else None
 
-    def _advance(self) -> None:
-        while self._line:
-            call, records = self._line[0]
-            error = _fault_of(call, records)
-            if error is None:
-                self._failures = 0
-            elif _is_refusal(error):
-                self._note(error)
-            elif call in (self._files, self._models):
-                self._set_aside.append((call, records))
-            else:
-                self._failures += 1
-                pause = min(LONGEST_BACK_OFF, BACK_OFF * 2 ** min(self._failures - 1, 10))
-                self._not_before = time.monotonic() + pause
-                return
-            self._line.popleft()
+    def _deliver(self, batch: Batch) -> None:
+        for call, kinds in self._calls.items():
+            if records := [record for record in batch if isinstance(record, kinds)]:
+                try:
+                    call(records)
+                except Exception as error:  # whatever a store's driver raises: there is no common base
+                    if not _is_refusal(error):
+                        raise
+                    self._note(reason_of(error))
 
-    def _finish_off(self, deadline: float) -> None:
-        """Each remaining step once, so that one which the store can never take does not cost those behind it."""
-        steps = [*self._line, *self._set_aside]
-        self._line.clear()
-        self._set_aside.clear()
-        for call, records in sorted(steps, key=lambda step: step[0] == self._status):
-            if call != self._status and time.monotonic() >= deadline:
-                self._note(TimeoutError("no time left at the end of the run"))
-            elif error := _fault_of(call, records):
-                self._note(error)
+    def _note(self, problem: str) -> None:
+        self._reader.keep(problem=self.problem or problem)
 
-    def _note(self, error: Exception) -> None:
-        self.problem = self.problem or reason_of(error)
+    def _opened(self, batch: Batch) -> None:
+        for record in batch:
+            assert isinstance(record, Opened)
+            if self.run_id is None:
+                self._reader.keep(run_id=self._found_or_created(record), closed=False)
+                continue
+            self._client.update_run(self.run_id, "RUNNING")
+            self._log_tags(record.tags)
+            self._reader.keep(closed=False)
 
-    def _pairs(self, batch: Sequence[Record]) -> None:
-        from mlflow.entities import Param, RunTag
+    def _found_or_created(self, record: Opened) -> str:
+        """A creation whose answer was lost may have been made all the same: look before asking for it."""
+        if found := self._runs_of(record.tags["local_id"]):
+            return found[0]
+        tags = dict(record.tags)
+        if record.parent:
+            tags |= self._parent_tag(record.parent)
+        self._reader.keep(creations=self._creations + 1)
+        run = self._client.create_run(
+            self._store.experiment_id, start_time=record.timestamp, tags=tags, run_name=record.name
+        )
+        return str(run.info.run_id)
+
+    def _parent_tag(self, local_id: str) -> dict[str, str]:
+        if found := self._runs_of(local_id):
+            return {PARENT: found[0]}
+        if self._is_waiting(local_id):
+            raise LookupError("the run that it belongs to is not stored yet")
+        return {}
+
+    @property
+    def _creations(self) -> int:
+        return int(self._reader.state.get("creations", 0))
+
+    def _delete_doubles(self) -> None:
+        """A creation that was given up on may be answered late, by a run that nobody knows."""
+        first = self._reader.first()
+        if first and self._creations > 1:
+            for run in self._runs_of(first.tags["local_id"]):
+                if run != self.run_id:
+                    self._client.delete_run(run)
+
+    def _runs_of(self, local_id: str) -> list[str]:
+        query = f"tags.local_id = '{local_id}'"
+        runs = self._client.search_runs(
+            [self._store.experiment_id], query, order_by=["attributes.start_time ASC", "attributes.run_id ASC"]
+        )
+        return [str(run.info.run_id) for run in runs]
+
+    def _pairs(self, batch: Batch) -> None:
+        from mlflow.entities import Param
 
         params = [Param(*pair) for pair in _merged(batch, Params)]
-        tags = [RunTag(*pair) for pair in _merged(batch, Tags)]
-        for start in range(0, max(len(params), len(tags)), PAIRS_A_CALL):
-            stop = start + PAIRS_A_CALL
-            self._client.log_batch(self._run_id, params=params[start:stop], tags=tags[start:stop])
+        for start in range(0, len(params), PAIRS_A_CALL):
+            self._client.log_batch(self._id(), params=params[start : start + PAIRS_A_CALL])
+        self._log_tags(dict(_merged(batch, Tags)))
 
-    def _points(self, batch: Sequence[Record]) -> None:
-        points: list[Metric] = []
+    def _log_tags(self, values: dict[str, str]) -> None:
+        from mlflow.entities import RunTag
+
+        tags = [RunTag(key, value) for key, value in values.items()]
+        for start in range(0, len(tags), PAIRS_A_CALL):
+            self._client.log_batch(self._id(), tags=tags[start : start + PAIRS_A_CALL])
+
+    def _points(self, batch: Batch) -> None:
+        told: list[Metric] = []
         for record in batch:
             if isinstance(record, Metrics):
-                points += _metrics(record)
+                told += _metrics(record)
             elif isinstance(record, Series):
-                points += _series(record)
-        for start in range(0, len(points), METRICS_A_CALL):
-            self._client.log_batch(self._run_id, metrics=points[start : start + METRICS_A_CALL])
+                told += _series(record)
+        for start in range(0, len(told), METRICS_A_CALL):
+            self._client.log_batch(self._id(), metrics=told[start : start + METRICS_A_CALL])
 
-    def _datasets(self, batch: Sequence[Record]) -> None:
+    def _datasets(self, batch: Batch) -> None:
         inputs = [_dataset_input(record) for record in batch if isinstance(record, Dataset)]
-        if inputs:
-            self._client.log_inputs(self._run_id, inputs)
+        self._client.log_inputs(self._id(), inputs)
 
-    def _files(self, batch: Sequence[Record]) -> None:
-        folders = [Path(record.folder) for record in batch if isinstance(record, Files)]
-        if not folders:
+    def _files(self, batch: Batch) -> None:
+        """In one call, as one tree of links: what waits stays as it is until the store has it."""
+        folders = [self._reader.path(record.folder) for record in batch if isinstance(record, Files)]
+        waiting = [folder for folder in folders if folder.exists()]  # the others went in an earlier try
+        if not waiting:
             return
-        first, *others = folders
-        for folder in others:
-            shutil.copytree(folder, first, dirs_exist_ok=True, copy_function=shutil.move)
-        self._client.log_artifacts(self._run_id, str(first))
-        for folder in folders:
+        with tempfile.TemporaryDirectory(dir=waiting[0].parent, suffix=".part") as tree:
+            for folder in waiting:
+                shutil.copytree(folder, tree, dirs_exist_ok=True, copy_function=_link)
+            self._client.log_artifacts(self._id(), tree)
+        for folder in waiting:
             shutil.rmtree(folder, ignore_errors=True)
 
-    def _models(self, batch: Sequence[Record]) -> None:
+    def _models(self, batch: Batch) -> None:
         for record in batch:
-            if isinstance(record, Model) and Path(record.folder).exists():  # not in an earlier try
+            if isinstance(record, Model) and self._reader.path(record.folder).exists():
                 self._model(record)
 
     def _model(self, record: Model) -> None:
         from mlflow.entities import LoggedModelOutput
         from mlflow.models import Model as Description
 
-        logged = self._created.get(record.folder)
-        if logged is None:
-            logged = self._client.create_logged_model(self._store.experiment_id, record.name, self._run_id)
-            self._created[record.folder] = logged
-        description = Description.load(record.folder)
+        folder = self._reader.path(record.folder) / "model"
+        logged = self._model_entity(record.name)
+        description = Description.load(str(folder))
         description.model_id = description.model_uuid = logged.model_id
-        description.run_id = self._run_id
+        description.run_id = self.run_id
         description.artifact_path = logged.artifact_location
-        description.save(str(Path(record.folder) / "MLmodel"))
-        self._client.log_model_artifacts(logged.model_id, record.folder)
+        description.save(str(folder / "MLmodel"))
+        self._client.log_model_artifacts(logged.model_id, str(folder))
         self._client.finalize_logged_model(logged.model_id, "READY")
-        self._client.log_outputs(self._run_id, [LoggedModelOutput(logged.model_id, step=0)])
-        shutil.rmtree(record.folder, ignore_errors=True)
+        self._client.log_outputs(self._id(), [LoggedModelOutput(logged.model_id, step=0)])
+        shutil.rmtree(folder.parent, ignore_errors=True)
 
-    def _status(self, batch: Sequence[Record]) -> None:
+    def _model_entity(self, name: str) -> Any:
+        """Looked up before it is asked for, as runs are."""
+        query = f"source_run_id = '{self.run_id}' AND name = '{name}'"
+        found = self._client.search_logged_models([self._store.experiment_id], query)
+        return found[0] if found else self._client.create_logged_model(self._store.experiment_id, name, self.run_id)
+
+    def _status(self, batch: Batch) -> None:
         for record in batch:
             if isinstance(record, Status):
-                self._client.set_terminated(self._run_id, record.status, record.timestamp)
+                self._client.set_terminated(self._id(), record.status, record.timestamp)
+                self._delete_doubles()
+                self._reader.keep(closed=True)
 
-
-def _fault_of(call: Callable[[Sequence[Record]], None], records: Sequence[Record]) -> Exception | None:
-    try:
-        call(records)
-    except Exception as error:  # whatever a store's driver raises: there is no common base
-        return error
-    return None
+    def _id(self) -> str:
+        assert self.run_id is not None, "a log begins with Opened"
+        return self.run_id
 
 
 def _is_refusal(error: Exception) -> bool:
@@ -198,6 +272,14 @@ def _is_refusal(error: Exception) -> bool:
         return False
     code = int(error.get_http_status_code())  # type: ignore[no-untyped-call]
     return 400 <= code < 500 and code not in PASSING
+
+
+def _link(source: str, target: str) -> None:
+    Path(target).unlink(missing_ok=True)  # a later file of the same name replaces an earlier one
+    try:
+        Path(target).hardlink_to(source)
+    except OSError:  # not every file system has links
+        shutil.copyfile(source, target)
 
 
 def _cut(value: str, longest: int) -> str:

@@ -21,8 +21,8 @@ class DescentLogger(Logger):
         return self._run.name
 
     @property
-    def version(self) -> str | None:
-        return self._run.id
+    def version(self) -> str:
+        return self._run.local_id
 
     @property
     def save_dir(self) -> None:

@@ -1,10 +1,26 @@
-"""What a run has to say, as plain values: the only things that travel from training to the store."""
+"""What a run has to say, as plain values: the only things that travel from training to the store.
 
+On disk a record is one line: the CRC of the rest, a space, and its fields as JSON.
+"""
+
+import base64
+import json
+import zlib
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A sitting begins: the first creates the stored run, each later one sets it running again."""
+
+    name: str
+    tags: dict[str, str]
+    parent: str | None  # the local id of the run that this one belongs to
+    timestamp: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +55,7 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """A folder whose content stands as it will stand among the artifacts. Whoever delivers it may move it."""
+    """A folder of the outbox whose content stands as it will stand among the artifacts."""
 
     folder: str
 
@@ -55,7 +71,7 @@ class Dataset:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A saved MLflow model in a folder of its own."""
+    """A saved MLflow model in a folder of the outbox."""
 
     folder: str
     name: str
@@ -63,10 +79,45 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """How the run ended, and when. Nothing follows it."""
+    """How a sitting ended, and when."""
 
     status: str
     timestamp: int
 
 
-Record = Params | Tags | Metrics | Series | Files | Dataset | Model | Status
+Record = Opened | Params | Tags | Metrics | Series | Files | Dataset | Model | Status
+KINDS: dict[str, type[Any]] = {
+    kind.__name__: kind for kind in (Opened, Params, Tags, Metrics, Series, Files, Dataset, Model, Status)
+}
+
+
+class Damaged(ValueError):
+    """A line that is not as it was written."""
+
+
+def encode(record: Record) -> bytes:
+    """One line of the log."""
+    fields = {name: getattr(record, name) for name in record.__dataclass_fields__}
+    if isinstance(record, Series):
+        fields["values"] = base64.b64encode(record.values.tobytes()).decode()
+    body = json.dumps([type(record).__name__, fields], separators=(",", ":"), default=str).encode()
+    return b"%08x %s\n" % (zlib.crc32(body), body)
+
+
+def decode(line: bytes) -> Record:
+    """The record of a line; Damaged if it is not one."""
+    digest, _, body = line.rstrip(b"\n").partition(b" ")
+    if b"%08x" % zlib.crc32(body) != digest:
+        raise Damaged
+    kind, fields = json.loads(body)
+    if kind == "Series":
+        fields["values"] = np.frombuffer(base64.b64decode(fields["values"]), dtype=np.float64)
+    record: Record = KINDS[kind](**fields)
+    return record
+
+
+def points(record: Record) -> int:
+    """How many numbers it tells."""
+    if isinstance(record, Series):
+        return len(record.values)
+    return len(record.values) if isinstance(record, Metrics) else 0

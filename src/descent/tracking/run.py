@@ -1,4 +1,4 @@
-"""One training's record: what is logged here is queued, shipped in the background, and closed with a true status."""
+"""One training's record: on disk at once, shipped in the background, and closed with a true status."""
 
 import getpass
 import math
@@ -7,7 +7,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -15,14 +15,14 @@ import numpy as np
 import numpy.typing as npt
 
 from descent.tracking import records
+from descent.tracking.masking import copy_masked, write_text
 from descent.tracking.owners import owner_tags
 from descent.tracking.secrets import mask, mask_file, mask_values
-from descent.tracking.staging import Staging, copy_masked, write_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from descent.tracking.store import Destination, Store
+    from descent.tracking.destination import Destination
 
 Status = Literal["FINISHED", "FAILED", "KILLED"]
 
@@ -32,20 +32,32 @@ RESERVED = ("owner.", "mlflow.")  # tags that others read as the truth about the
 
 
 class Run:
-    """A run that nobody keeps, and the base of those that somebody does: these override `append` and `_stage`.
+    """A run that nobody keeps, and the base of those that somebody does.
 
-    All methods return at once; what they were given may be changed or deleted afterwards.
+    All methods but `finish` return at once; what they were given may be changed or deleted afterwards.
     """
 
-    id: str | None = None
-    where = "not tracked"
     problem: str | None = None
-    """Why the stored record is incomplete, None where it is not; final once the run is finished."""
+    """What the store refused, None where it took everything; final once the run is finished."""
 
-    def __init__(self, name: str) -> None:
-        self.name = mask(name)
-        self.local_id = uuid.uuid4().hex
+    def __init__(self, name: str, local_id: str) -> None:
+        self.name, self.local_id = mask(name), local_id
         self._last_point = _now()
+
+    @property
+    def id(self) -> str | None:
+        """Of the stored run; None as long as no store knows it."""
+        return None
+
+    @property
+    def where(self) -> str:
+        """For people: where to look for it."""
+        return "not tracked"
+
+    @property
+    def continues(self) -> bool:
+        """Whether an earlier sitting has begun it."""
+        return False
 
     def append(self, record: records.Record) -> None:
         """The one way out: everything that a run has to say passes here."""
@@ -92,34 +104,60 @@ class Run:
     def model(self, name: str, save: Callable[[Path], None]) -> None:
         """A model that `save` writes to the folder it is given, as an MLflow model."""
 
+    def sync(self) -> None:
+        """What was said so far outlives a loss of power."""
+
     def finish(self, status: Status, reason: str | None = None) -> None:
-        """Everything has been handed over, or given up on, when this returns. Only the first call counts."""
+        """All that can be has been shipped when this returns; the rest waits on disk. Only the first call counts."""
 
     def _stage(self, file: str, write: Callable[[Path], Any]) -> None:
         """Keep what `write` puts at the path it is given, as the artifact `file`."""
 
 
 class StoredRun(Run):
-    """A run in an MLflow store."""
+    """A run that goes to an MLflow store, by way of an outbox in its directory."""
 
-    def __init__(self, name: str, store: "Store", tags: Mapping[str, Any], parent: str | None) -> None:
-        super().__init__(name)
-        from descent.tracking.delivery import Delivery
-        from descent.tracking.shipper import Shipper
+    def __init__(self, destination: "Destination", directory: Path, name: str, local_id: str) -> None:
+        super().__init__(name, local_id)
+        from descent.tracking import waiting
+        from descent.tracking.courier import courier
+        from descent.tracking.outbox import Writer
 
-        given = {key: _shown(value) for key, value in mask_values(tags).items()}
-        self.id = _create(store, self.name, _without_reserved(given) | _system_tags(self.local_id, parent))
-        self.where = f"{mask(store.uri)} run {self.id}"
-        self._delivery = Delivery(store, self.id)
-        self._shipper = Shipper(self._delivery.deliver, self._delivery.retry)
-        self._staging = Staging()
+        self._destination, self._directory = destination, directory
+        self._outbox, self._courier = Writer(directory), courier
         self._finishing = threading.Lock()
+        waiting.announce(local_id, self._outbox.folder, destination)
+
+    @property
+    def id(self) -> str | None:
+        from descent.tracking.outbox import stored_id
+
+        return stored_id(self._directory)
+
+    @property
+    def where(self) -> str:
+        stored = self.id
+        return f"{self._destination.shown} run {stored}" if stored else f"waits in {self._outbox.folder}"
+
+    @property
+    def continues(self) -> bool:
+        return self._outbox.continues
+
+    def open(self, tags: Mapping[str, Any], parent: str | None) -> None:
+        """Begin a sitting: the first one creates the stored run, a later one goes on with it."""
+        given = {key: _shown(value) for key, value in mask_values(tags).items()}
+        all_tags = _without_reserved(given) | _system_tags(self.local_id)
+        self.append(records.Opened(self.name, all_tags, parent, _now()))
+        self._courier.open(self.local_id, self._outbox.folder, self._destination)
 
     def append(self, record: records.Record) -> None:
-        self._shipper.append(record)
+        self._outbox.append(record)
+
+    def sync(self) -> None:
+        self._outbox.sync()
 
     def model(self, name: str, save: Callable[[Path], None]) -> None:
-        self.append(records.Model(f"{self._staging.put('model', save)}/model", name))
+        self.append(records.Model(self._outbox.put("model", save), name))
 
     def finish(self, status: Status, reason: str | None = None) -> None:
         if not self._finishing.acquire(blocking=False):
@@ -127,25 +165,35 @@ class StoredRun(Run):
         if reason:
             self.tags({"status_reason": reason})
         self.append(records.Status(status, _now()))
-        try:
-            self._shipper.close()
-            self._delivery.close()
-        finally:
-            self._staging.clear()
-        self.problem = self._delivery.problem
-        if self.problem:
-            print(f"tracking: {self.where} is incomplete: {self.problem}", file=sys.stderr)
+        self._outbox.close()
+        report = self._courier.finish(self.local_id, self._outbox.folder, self._destination)
+        self.problem = report.problem
+        if report.problem:
+            print(f"tracking: {self.where} is incomplete: {report.problem}", file=sys.stderr)
+        if report.away:
+            place = self._destination.shown
+            hint = "the next start or `make sync` ships what is left"
+            print(f"tracking: {place}: {report.away}; {hint} in {self._outbox.folder}", file=sys.stderr)
 
     def _stage(self, file: str, write: Callable[[Path], Any]) -> None:
-        self.append(records.Files(self._staging.put(file, write)))
+        self.append(records.Files(self._outbox.put(file, write)))
 
 
 @contextmanager
 def open_run(
-    destination: "Destination", *, name: str, tags: Mapping[str, Any], parent: str | None = None
+    destination: "Destination",
+    directory: Path,
+    *,
+    name: str,
+    tags: Mapping[str, Any],
+    local_id: str | None = None,
+    parent: str | None = None,
 ) -> Iterator[Run]:
-    """A run that ends as its body does: FINISHED, FAILED with the tag `status_reason`, or KILLED when interrupted."""
-    run = _opened(destination, name, tags, parent)
+    """A run that ends as its body does: FINISHED, FAILED with the tag `status_reason`, or KILLED when interrupted.
+
+    Where the directory has an outbox already the run in it is continued. `parent` is the local id of another run.
+    """
+    run = _opened(destination, directory, name, tags, local_id or uuid.uuid4().hex, parent)
     try:
         yield run
     except BaseException as error:
@@ -154,34 +202,23 @@ def open_run(
     run.finish("FINISHED")
 
 
-def _opened(destination: "Destination", name: str, tags: Mapping[str, Any], parent: str | None) -> Run:
+def _opened(
+    destination: "Destination", directory: Path, name: str, tags: Mapping[str, Any], local_id: str, parent: str | None
+) -> Run:
     if destination.kind == "none":
-        return Run(name)
-    from descent.tracking.owners import close_abandoned
-    from descent.tracking.store import open_store
+        return Run(name, local_id)
+    from descent.tracking.destination import refuse_unusable, resolved
 
-    store = open_store(destination)
-    run = StoredRun(name, store, tags, parent)
-    with suppress(Exception):  # a courtesy to other runs: this one does not depend on it
-        close_abandoned(store)
+    destination = resolved(destination)
+    refuse_unusable(destination)
+    run = StoredRun(destination, directory, name, local_id)
+    run.open(tags, parent)
     return run
 
 
-def _create(store: "Store", name: str, tags: dict[str, str]) -> str:
-    from descent.errors import EnvironmentFault
-    from descent.tracking.store import reason_of
-
-    try:
-        return str(store.client.create_run(store.experiment_id, tags=tags, run_name=name).info.run_id)
-    except Exception as error:  # whatever a store's driver raises: there is no common base
-        shown = mask(store.uri)
-        raise EnvironmentFault(f"tracking: {shown} takes no run: {reason_of(error)}; use tracking=none") from None
-
-
-def _system_tags(local_id: str, parent: str | None) -> dict[str, str]:
+def _system_tags(local_id: str) -> dict[str, str]:
     tags = {"local_id": local_id, "mlflow.source.name": mask(sys.argv[0] or "python"), "mlflow.source.type": "LOCAL"}
-    tags["mlflow.user"] = _user()
-    return tags | owner_tags() | ({"mlflow.parentRunId": parent} if parent else {})
+    return tags | {"mlflow.user": _user()} | owner_tags()
 
 
 def _without_reserved(tags: dict[str, str]) -> dict[str, str]:

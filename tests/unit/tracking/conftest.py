@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 import descent
-from descent.tracking.store import Destination, open_store
+from descent.tracking.destination import Destination
+from descent.tracking.store import open_store
 
 
 @pytest.fixture(autouse=True)

@@ -10,10 +10,8 @@ from descent.tracking.run import Run
 
 
 class Remembering(Run):
-    id = "abc"
-
     def __init__(self):
-        super().__init__("a name")
+        super().__init__("a name", "abc")
         self.records = []
 
     def append(self, record):

@@ -81,7 +81,10 @@ def test_the_run_owns_the_model_and_mlflows_globals_are_untouched(local, tmp_pat
     mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/other.db")
     monkeypatch.delenv("MLFLOW_TRACKING_URI")  # it also sets this, which a run respects
     try:
-        with open_run(local, name="a", tags={}) as first, open_run(local, name="b", tags={}) as second:
+        with (
+            open_run(local, tmp_path / "a", name="a", tags={}) as first,
+            open_run(local, tmp_path / "b", name="b", tags={}) as second,
+        ):
             log_model(first, mlp(), np.ones((1, 4), "float32"))
             log_model(second, cnn(), np.ones((1, 1, 8, 8), "float32"))
         assert mlflow.get_tracking_uri() == f"sqlite:///{tmp_path}/other.db"
@@ -98,7 +101,7 @@ def test_the_run_owns_the_model_and_mlflows_globals_are_untouched(local, tmp_pat
 
 def test_another_process_elsewhere_loads_it_by_its_run(local, tmp_path):
     module, inputs = mlp(), np.random.default_rng(1).random((3, 4), dtype="float32")
-    with open_run(local, name="a", tags={}) as run:
+    with open_run(local, tmp_path / "run", name="a", tags={}) as run:
         log_model(run, module, inputs)
     np.save(tmp_path / "inputs.npy", inputs)
     (tmp_path / "elsewhere").mkdir()

@@ -9,15 +9,18 @@ import pytest
 
 from descent.tracking.owners import HOST, PID, STARTED, close_abandoned, owner_tags
 from descent.tracking.store import open_store
+from descent.tracking.sync import sync
 
 SOURCE = Path(__file__).parents[3] / "src"
 KILLED_INSIDE = """
 import os, signal, sys
 from pathlib import Path
 from descent.tracking.run import open_run
-from descent.tracking.store import Destination
+from descent.tracking.destination import Destination
 
-with open_run(Destination("local", None, "descent", Path(sys.argv[1])), name="cut", tags={}) as run:
+root = Path(sys.argv[1])
+with open_run(Destination("local", None, "descent", root), root / "run", name="cut", tags={}) as run:
+    run.metrics({"loss": 1.0}, 0)
     os.kill(os.getpid(), signal.SIGKILL)
 """
 
@@ -36,11 +39,12 @@ def status_of(store, tags: dict[str, str]) -> str:
 def test_a_killed_process_leaves_a_run_that_the_next_start_closes(local, store):
     command = [sys.executable, "-c", KILLED_INSIDE, str(local.root)]
     assert subprocess.run(command, env={"PYTHONPATH": str(SOURCE)}, timeout=120).returncode == -9
-    [run] = store.client.search_runs([store.experiment_id])
-    assert run.info.status == "RUNNING"
-    assert close_abandoned(store) == 1
-    closed = store.client.get_run(run.info.run_id)
+    [sent] = sync(local.root)
+    assert (sent.name, sent.waits) == ("cut", None)
+    [closed] = store.client.search_runs([store.experiment_id])
     assert (closed.info.status, closed.data.tags["status_reason"]) == ("KILLED", "its process is gone")
+    assert closed.data.metrics == {"loss": 1.0}
+    assert list(sync(local.root)) == []
 
 
 def test_the_living_are_left_alone(store):

@@ -1,12 +1,11 @@
 """A run is read back from a real store as it was told."""
 
+import itertools
 import math
 import os
 import subprocess
 import sys
-import threading
 import time
-from collections import Counter
 
 import numpy as np
 import pytest
@@ -14,31 +13,18 @@ from matplotlib.figure import Figure
 
 from descent.errors import Diverged
 from descent.tracking import run as module
-from descent.tracking.run import Run, open_run
-from descent.tracking.store import Destination, Store, open_store
-
-
-class Counting:
-    """A client that counts what it passes on."""
-
-    def __init__(self, client):
-        self.calls = Counter()
-        self._client = client
-
-    def __getattr__(self, name):
-        def call(*arguments, **named):
-            self.calls[name] += 1
-            return getattr(self._client, name)(*arguments, **named)
-
-        return call
+from descent.tracking.courier import courier
+from descent.tracking.destination import Destination
+from descent.tracking.run import open_run
+from descent.tracking.store import open_store
+from descent.tracking.sync import sync
 
 
 @pytest.fixture
-def counted(local, monkeypatch):
-    store = open_store(local)
-    client = Counting(store.client)
-    monkeypatch.setattr("descent.tracking.store.open_store", lambda _: Store(client, store.experiment_id, store.uri))
-    return client
+def place(tmp_path):
+    """Run directories, each another one."""
+    numbers = itertools.count()
+    return lambda: tmp_path / f"run{next(numbers)}"
 
 
 def read(destination, run):
@@ -51,10 +37,10 @@ def artifact(destination, run, path):
     return (module.Path(location) / path).read_bytes()
 
 
-def test_what_was_logged_is_read_back(local, tmp_path):
+def test_what_was_logged_is_read_back(local, place, tmp_path):
     source = tmp_path / "notes.txt"
     source.write_text("notes")
-    with open_run(local, name="first", tags={"arm": "a"}) as run:
+    with open_run(local, place(), name="first", tags={"arm": "a"}) as run:
         run.params({"lr": 0.1, "model.hidden": [64, 32], "np": np.float64(0.5), "none": None})
         run.tags({"git_dirty": True})
         for epoch in range(3):
@@ -82,9 +68,9 @@ def test_what_was_logged_is_read_back(local, tmp_path):
     assert "1797" in dataset.dataset.profile
 
 
-def test_steps_and_times_of_metrics_are_kept(local):
+def test_steps_and_times_of_metrics_are_kept(local, place):
     before = time.time_ns() // 1_000_000
-    with open_run(local, name="r", tags={}) as run:
+    with open_run(local, place(), name="r", tags={}) as run:
         run.metrics({"loss": 1.0}, 7)
         run.series("loss", np.arange(2500, dtype="float32"), 100)
     after = time.time_ns() // 1_000_000
@@ -96,8 +82,8 @@ def test_steps_and_times_of_metrics_are_kept(local):
     assert all(before <= point.timestamp <= after for point in points)
 
 
-def test_values_that_are_not_finite_are_kept(local):
-    with open_run(local, name="r", tags={}) as run:
+def test_values_that_are_not_finite_are_kept(local, place):
+    with open_run(local, place(), name="r", tags={}) as run:
         for step, value in enumerate([math.nan, math.inf, -math.inf, 1.0]):
             run.metrics({"loss": value}, step)
     points = sorted(open_store(local).client.get_metric_history(run.id, "loss"), key=lambda point: point.step)
@@ -107,24 +93,24 @@ def test_values_that_are_not_finite_are_kept(local):
     assert points[3].value == 1.0
 
 
-def test_a_long_param_is_cut_visibly(local):
-    with open_run(local, name="r", tags={}) as run:
+def test_a_long_param_is_cut_visibly(local, place):
+    with open_run(local, place(), name="r", tags={}) as run:
         run.params({"long": "x" * 7000, "fits": "y" * 6000})
     params = read(local, run).data.params
     assert params["long"] == "x" * 5999 + "…"
     assert params["fits"] == "y" * 6000
 
 
-def test_more_params_than_one_call_takes(local):
-    with open_run(local, name="r", tags={}) as run:
+def test_more_params_than_one_call_takes(local, place):
+    with open_run(local, place(), name="r", tags={}) as run:
         run.params({f"p{number}": number for number in range(250)})
     assert len(read(local, run).data.params) == 250
 
 
-def test_secrets_do_not_reach_the_store(local, tmp_path, monkeypatch):
+def test_secrets_do_not_reach_the_store(local, place, tmp_path, monkeypatch):
     monkeypatch.setenv("SOME_API_KEY", "hunter2-value")
     (tmp_path / "config.yaml").write_text("uri: http://a:hunter2-value@h\n")
-    with pytest.raises(RuntimeError), open_run(local, name="r", tags={"note": "hunter2-value"}) as run:
+    with pytest.raises(RuntimeError), open_run(local, place(), name="r", tags={"note": "hunter2-value"}) as run:
         run.params({"uri": "http://a:hunter2-value@h", "db.password": "hunter2-value"})
         run.text("key: hunter2-value", "note.txt")
         run.artifact(tmp_path / "config.yaml")
@@ -136,17 +122,17 @@ def test_secrets_do_not_reach_the_store(local, tmp_path, monkeypatch):
     assert read(local, run).data.params == {"uri": "http://***@h", "db.password": "***"}
 
 
-def test_bytes_that_are_not_utf8_survive_as_text(local):
+def test_bytes_that_are_not_utf8_survive_as_text(local, place):
     patch = b"+caf\xe9\r\n"
-    with open_run(local, name="r", tags={}) as run:
+    with open_run(local, place(), name="r", tags={}) as run:
         run.text(patch.decode("utf-8", "surrogateescape"), "diff.patch")
     assert artifact(local, run, "diff.patch") == patch
 
 
-def test_a_folder_is_logged_with_what_is_in_it(local, tmp_path):
+def test_a_folder_is_logged_with_what_is_in_it(local, place, tmp_path):
     (tmp_path / "stats" / "deep").mkdir(parents=True)
     (tmp_path / "stats" / "deep" / "a.bin").write_bytes(b"\0\1")
-    with open_run(local, name="r", tags={}) as run:
+    with open_run(local, place(), name="r", tags={}) as run:
         run.artifact(tmp_path / "stats", "inside")
     assert artifact(local, run, "inside/stats/deep/a.bin") == b"\0\1"
 
@@ -163,8 +149,8 @@ def test_a_folder_is_logged_with_what_is_in_it(local, tmp_path):
         (SystemExit(0), "FINISHED", None),
     ],
 )
-def test_the_status_is_true(local, error, status, reason):
-    with pytest.raises(type(error)), open_run(local, name="r", tags={}) as run:
+def test_the_status_is_true(local, place, error, status, reason):
+    with pytest.raises(type(error)), open_run(local, place(), name="r", tags={}) as run:
         run.metrics({"loss": 1.0}, 0)
         raise error
     stored = read(local, run)
@@ -173,15 +159,18 @@ def test_the_status_is_true(local, error, status, reason):
     assert stored.data.metrics == {"loss": 1.0}
 
 
-def test_a_status_given_by_hand_stays(local):
-    with open_run(local, name="r", tags={}) as run:
+def test_a_status_given_by_hand_stays(local, place):
+    with open_run(local, place(), name="r", tags={}) as run:
         run.finish("KILLED", "asked to")
     stored = read(local, run)
     assert (stored.info.status, stored.data.tags["status_reason"]) == ("KILLED", "asked to")
 
 
-def test_a_child_knows_its_parent(local):
-    with open_run(local, name="p", tags={}) as parent, open_run(local, name="c", tags={}, parent=parent.id) as child:
+def test_a_child_knows_its_parent(local, place):
+    with (
+        open_run(local, place(), name="p", tags={}) as parent,
+        open_run(local, place(), name="c", tags={}, parent=parent.local_id) as child,
+    ):
         child.metrics({"loss": 2.0}, 0)
         parent.metrics({"loss": 1.0}, 0)
     assert read(local, child).data.tags["mlflow.parentRunId"] == parent.id
@@ -189,72 +178,10 @@ def test_a_child_knows_its_parent(local):
     assert read(local, child).data.metrics == {"loss": 2.0}
 
 
-def test_an_ordinary_run_takes_few_calls(local, counted):
-    with open_run(local, name="r", tags={"a": 1}) as run:
-        run.params({f"p{number}": number for number in range(60)})
-        run.tags({f"t{number}": number for number in range(20)})
-        run.dataset("d", "1", "training", "s", {})
-        for epoch in range(30):
-            run.metrics({f"m{number}": 1.0 for number in range(8)}, epoch)
-        for number in range(5):
-            run.text("text", f"file{number}.txt")
-    assert counted.calls == {
-        "create_run": 1,
-        "search_runs": 1,
-        "log_batch": 2,
-        "log_inputs": 1,
-        "log_artifacts": 1,
-        "set_terminated": 1,
-    }
-
-
-def test_a_store_that_goes_away_is_said_once(local, capsys):
-    with open_run(local, name="r", tags={}) as run:
-        (local.root / "mlflow.db").write_bytes(b"gone" * 10_000)
-        for suffix in ("-wal", "-shm"):
-            (local.root / f"mlflow.db{suffix}").unlink(missing_ok=True)
-        run.metrics({"loss": 1.0}, 0)
-    lines = capsys.readouterr().err.splitlines()
-    assert len(lines) == 1
-    assert lines[0].startswith("tracking: ")
-    assert "incomplete" in lines[0]
-
-
-def test_a_refused_record_does_not_take_the_others_with_it(local, capsys):
-    with open_run(local, name="r", tags={}) as run:
-        run.params({"lr": 1})
-        run._shipper.close()
-        run._shipper = type(run._shipper)(run._delivery.deliver)
-        run.params({"lr": 2})
-        run.metrics({"loss": 1.0}, 0)
-    stored = read(local, run)
-    assert (stored.info.status, stored.data.params, stored.data.metrics) == ("FINISHED", {"lr": "1"}, {"loss": 1.0})
-    assert len(capsys.readouterr().err.splitlines()) == 1
-
-
-def test_odd_names_do_not_lose_a_batch(local):
-    with open_run(local, name="r", tags={}) as run:
+def test_odd_names_do_not_lose_a_batch(local, place):
+    with open_run(local, place(), name="r", tags={}) as run:
         run.metrics({"val/top@5": 0.5, "loss": 1.0}, 0)
     assert read(local, run).data.metrics == {"val/top_5": 0.5, "loss": 1.0}
-
-
-def test_nothing_is_left_behind(local, tmp_path, monkeypatch):
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "scratch"))
-    (tmp_path / "scratch").mkdir()
-    threads = threading.active_count()
-    with open_run(local, name="r", tags={}) as run:
-        run.text("a", "a.txt")
-    assert list((tmp_path / "scratch").iterdir()) == []
-    assert threading.active_count() == threads
-
-
-def test_logging_does_not_wait(local):
-    with open_run(local, name="r", tags={}) as run:
-        start = time.perf_counter()
-        for epoch in range(1000):
-            run.metrics({"train/loss": 1.0, "val/loss": 1.0, "val/accuracy": 1.0}, epoch)
-        spent = time.perf_counter() - start
-    assert spent < 0.2
 
 
 def test_a_run_that_nobody_keeps_does_nothing(tmp_path):
@@ -263,8 +190,10 @@ import sys
 from pathlib import Path
 import numpy as np
 from descent.tracking.run import open_run
-from descent.tracking.store import Destination
-with open_run(Destination("none", None, "descent", Path({str(tmp_path)!r})), name="r", tags={{}}) as run:
+from descent.tracking.courier import courier
+from descent.tracking.destination import Destination
+root = Path({str(tmp_path)!r})
+with open_run(Destination("none", None, "descent", root), root / "run", name="r", tags={{}}) as run:
     run.params({{"lr": 1}})
     run.metrics({{"loss": 1.0}}, 0)
     run.series("loss", np.zeros(3), 0)
@@ -280,24 +209,23 @@ assert not {{"mlflow", "torch"}} & set(sys.modules)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_local_ids_are_made_before_anything_else():
-    assert Run("a").local_id != Run("a").local_id
-
-
-def test_a_body_that_fails_without_a_store_still_fails():
-    with pytest.raises(ZeroDivisionError), open_run(Destination("none", None, "e", None), name="r", tags={}):
+def test_a_body_that_fails_without_a_store_still_fails(tmp_path):
+    with (
+        pytest.raises(ZeroDivisionError),
+        open_run(Destination("none", None, "e", tmp_path), tmp_path, name="r", tags={}),
+    ):
         _ = 1 / 0
 
 
-def test_the_name_is_masked(local):
-    with open_run(local, name="mlp lr=0.1 uri=http://a:hunter2@h", tags={}) as run:
+def test_the_name_is_masked(local, place):
+    with open_run(local, place(), name="mlp lr=0.1 uri=http://a:hunter2@h", tags={}) as run:
         pass
     assert run.name == read(local, run).info.run_name == "mlp lr=0.1 uri=http://***@h"
 
 
-def test_system_tags_are_not_the_users(local):
+def test_system_tags_are_not_the_users(local, place):
     mine = {"owner.pid": "1", "owner.x": "1", "local_id": "1", "mlflow.user": "x", "mlflow.runName": "x", "arm": "a"}
-    with open_run(local, name="r", tags=mine) as run:
+    with open_run(local, place(), name="r", tags=mine) as run:
         run.tags(mine)
     tags = read(local, run).data.tags
     assert (tags["owner.pid"], tags["local_id"], tags["arm"]) == (str(os.getpid()), run.local_id, "a")
@@ -306,20 +234,42 @@ def test_system_tags_are_not_the_users(local):
     assert "owner.x" not in tags
 
 
-def test_an_incomplete_record_says_so(local, monkeypatch, capsys):
-    def fail(*_, **__):
-        raise OSError("No space left on device")
+def test_the_same_directory_goes_on_with_the_same_run(local, tmp_path):
+    with pytest.raises(KeyboardInterrupt), open_run(local, tmp_path / "run", name="r", tags={}, local_id="l0") as first:
+        first.metrics({"loss": 1.0}, 0)
+        raise KeyboardInterrupt
+    with open_run(local, tmp_path / "run", name="r", tags={}, local_id="l0") as second:
+        assert (first.continues, second.continues) == (False, True)
+        second.metrics({"loss": 1.0}, 0)
+        second.metrics({"loss": 2.0}, 1)
+    assert first.id == second.id
+    assert read(local, second).info.status == "FINISHED"
+    history = open_store(local).client.get_metric_history(second.id, "loss")
+    assert sorted((point.step, point.value) for point in history) == [(0, 1.0), (1, 2.0)]
 
-    with open_run(local, name="r", tags={}) as run:
-        monkeypatch.setattr(run._delivery._client, "log_artifacts", fail, raising=False)
-        run.text("a", "a.txt")
-    assert run.problem == "the disk is full"
-    assert read(local, run).info.status == "FINISHED"
-    assert capsys.readouterr().err == f"tracking: {run.where} is incomplete: the disk is full\n"
 
-
-def test_a_complete_record_has_no_problem(local):
-    with open_run(local, name="r", tags={}) as run:
+def test_what_is_damaged_is_said_once(local, tmp_path, capsys):
+    directory = tmp_path / "run"
+    with open_run(local, directory, name="r", tags={}) as run:
         run.metrics({"loss": 1.0}, 0)
-    assert run.problem is None
-    assert Run("untracked").problem is None
+        with (directory / "outbox" / "log").open("ab") as log:
+            log.write(b"00000000 damaged\n")
+    assert run.problem == "a record is damaged"
+    assert capsys.readouterr().err == f"tracking: {run.where} is incomplete: a record is damaged\n"
+
+
+def test_a_local_store_that_breaks_meanwhile_stops_nothing_and_loses_nothing(local, tmp_path, capsys):
+    database, kept = local.root / "mlflow.db", local.root / "kept.db"
+    directory = tmp_path / "run"
+    with open_run(local, directory, name="r", tags={}) as run:
+        courier._child.process.kill()  # with what it has open; another one is started when it is needed
+        courier._child.process.wait()
+        database.rename(kept)
+        database.mkdir()
+        run.metrics({"loss": 1.0}, 0)
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith("tracking: ") and "make sync" in line and str(directory) in line
+    database.rmdir()
+    kept.rename(database)
+    assert [sent.waits for sent in sync(local.root)] == [None]
+    assert read(local, run).data.metrics == {"loss": 1.0}

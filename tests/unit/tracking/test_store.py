@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from descent.errors import EnvironmentFault, UsageError
-from descent.tracking.store import Destination, open_store, sqlite_uri
+from descent.tracking.destination import Destination, refuse_unusable, resolved
+from descent.tracking.store import open_store, sqlite_uri
 
 NOBODY = 65534
 
@@ -58,7 +59,7 @@ def test_an_experiment_is_added_to_an_existing_store(local):
 
 def test_the_users_own_address_is_respected(local, tmp_path, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{local.root}/mlflow.db")
-    assert open_store(Destination("local", None, "descent", tmp_path / "unused")).uri.endswith(
+    assert open_store(resolved(Destination("local", None, "descent", tmp_path / "unused"))).uri.endswith(
         f"{local.root}/mlflow.db"
     )
     assert not (tmp_path / "unused").exists()
@@ -69,11 +70,23 @@ def test_a_deleted_experiment_is_named(local):
     store.client.delete_experiment(store.experiment_id)
     with pytest.raises(EnvironmentFault, match=r"tracking\.experiment: descent was deleted"):
         open_store(local)
+    with pytest.raises(EnvironmentFault, match=r"tracking\.experiment: descent was deleted"):
+        refuse_unusable(local)
+
+
+def test_a_usable_store_and_an_absent_one_are_not_refused(local, tmp_path):
+    refuse_unusable(local)
+    refuse_unusable(Destination("local", None, "other", local.root))
+    refuse_unusable(Destination("local", None, "descent", tmp_path / "not" / "yet"))
+    refuse_unusable(Destination("server", "http://127.0.0.1:9", "descent", tmp_path))
+    assert not (tmp_path / "not").exists()
 
 
 def test_a_file_that_is_no_database(tmp_path):
     (tmp_path / "mlflow.db").write_bytes(b"not a database, but long enough to be looked at" * 100)
     assert "not a SQLite database" in refused(Destination("local", None, "descent", tmp_path))
+    with pytest.raises(EnvironmentFault, match="tracking=none"):
+        refuse_unusable(Destination("local", None, "descent", tmp_path))
 
 
 def test_a_damaged_database(local):
@@ -86,6 +99,8 @@ def test_a_damaged_database(local):
 def test_a_root_that_cannot_be_written(tmp_path):
     (tmp_path / "root").write_text("a file where a folder should be")
     refused(Destination("local", None, "descent", tmp_path / "root"))
+    with pytest.raises(EnvironmentFault, match="tracking=none"):
+        refuse_unusable(Destination("local", None, "descent", tmp_path / "root"))
 
 
 def test_a_read_only_folder():
@@ -116,7 +131,8 @@ def test_a_server_that_refuses_is_given_up_at_once():
     assert "hunter2" not in message
 
 
-def test_a_server_that_never_answers_is_given_up():
+def test_a_server_that_never_answers_is_given_up(monkeypatch):
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
     with socket.create_server(("127.0.0.1", 0)) as silent:
         uri = f"http://127.0.0.1:{silent.getsockname()[1]}"
         assert "no answer" in refused(Destination("server", uri, "descent", None))
@@ -124,20 +140,14 @@ def test_a_server_that_never_answers_is_given_up():
 
 def test_a_server_without_an_address_is_a_wrong_command():
     with pytest.raises(UsageError, match=r"tracking\.uri"):
-        open_store(Destination("server", None, "descent", None))
-
-
-def test_the_environment_is_as_before_after_first_contact(monkeypatch):
-    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "33")
-    with contextlib.suppress(EnvironmentFault):
-        open_store(Destination("server", "http://127.0.0.1:9", "descent", None))
-    assert os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] == "33"
+        resolved(Destination("server", None, "descent", None))
 
 
 def test_nothing_is_sent_home_and_nothing_is_said(tmp_path):
     code = f"""
 from pathlib import Path
-from descent.tracking.store import Destination, open_store
+from descent.tracking.destination import Destination
+from descent.tracking.store import open_store
 
 NOBODY = 65534
 open_store(Destination("local", None, "descent", Path({str(tmp_path)!r})))

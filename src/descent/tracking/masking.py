@@ -1,34 +1,11 @@
-"""Files wait here, each in a folder of its own and without secrets, until they have been handed over."""
+"""Copies of files and texts without their secrets."""
 
 import shutil
-import tempfile
-from collections.abc import Callable
-from itertools import count
 from pathlib import Path
-from typing import Any
 
 from descent.tracking.secrets import mask_file
 
 LARGEST_MASKED = 8 << 20
-
-
-class Staging:
-    """A folder of numbered folders. What lies in one is complete when its number has been given out."""
-
-    def __init__(self) -> None:
-        self._root = Path(tempfile.mkdtemp(prefix="descent-run-"))
-        self._numbers = count()
-
-    def put(self, file: str, write: Callable[[Path], Any]) -> str:
-        """The folder in which `file` stands as `write` left it."""
-        folder = self._root / str(next(self._numbers))
-        target = folder / file
-        target.parent.mkdir(parents=True)
-        write(target)
-        return str(folder)
-
-    def clear(self) -> None:
-        shutil.rmtree(self._root, ignore_errors=True)
 
 
 def copy_masked(source: Path, target: Path) -> None:

@@ -1,0 +1,224 @@
+"""The process that ships: it reads outboxes and speaks to the store, so that training neither waits nor pays.
+
+It is started by the courier, which tells it over its standard input, a line of JSON each, which outboxes there are; it
+answers on its standard output. It ends when its parent does; what is left then goes with the next start of anything.
+"""
+
+import json
+import os
+import queue
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from descent import lifeline
+from descent.tracking import waiting
+from descent.tracking.delivery import Delivery
+from descent.tracking.destination import Destination, reason_of
+from descent.tracking.outbox import Reader
+from descent.tracking.owners import close_abandoned, is_held
+from descent.tracking.store import Store, open_store, quiet_mlflow
+
+SECONDS_BETWEEN = 1.0
+BACK_OFF = 1.0  # seconds until the first retry; doubled by each that fails
+LONGEST_BACK_OFF = 60.0
+LONGEST_LINGER = 60.0
+SECONDS_FOR_OTHERS = 5.0
+SECONDS_TO_END = 1.0
+LINGER, END = {"order": "linger"}, {"order": "end"}
+NICE = 19  # while a training runs, only what it leaves is used
+
+Tell = Callable[[dict[str, Any]], None]
+
+
+class Stores:
+    """Opened ones, by destination, and when those that failed may be tried again."""
+
+    def __init__(self) -> None:
+        self._opened: dict[Destination, Store] = {}
+        self._failures: dict[Destination, int] = {}
+        self._not_before: dict[Destination, float] = {}
+
+    def rests(self, destination: Destination) -> bool:
+        """Whether it has failed a moment ago."""
+        return time.monotonic() < self._not_before.get(destination, 0.0)
+
+    @contextmanager
+    def use(self, destination: Destination) -> Iterator[Store]:
+        """An open store; a failure inside makes it rest, the longer the more there were."""
+        try:
+            if destination not in self._opened:
+                self._opened[destination] = open_store(destination)
+            yield self._opened[destination]
+        except BaseException:
+            failures = self._failures[destination] = self._failures.get(destination, 0) + 1
+            pause = min(LONGEST_BACK_OFF, BACK_OFF * 2 ** min(failures - 1, 10))
+            self._not_before[destination] = time.monotonic() + pause
+            self._opened.pop(destination, None)
+            raise
+        self._failures.pop(destination, None)
+
+
+class Shipment:
+    """One outbox on its way to one store. Only one process ships it at a time."""
+
+    def __init__(self, local_id: str, folder: Path, destination: Destination) -> None:
+        self.local_id, self.folder, self.destination = local_id, folder, destination
+        self.turn = threading.Lock()
+        self._held = FileLock(folder / ".lock", thread_local=False)
+        self._seen = -1
+
+    def has_news(self) -> bool:
+        """Whether something was said since everything was shipped last; costs a look at a file's size."""
+        return Reader(self.folder).size() != self._seen
+
+    def ship(self, stores: Stores, progress: Callable[[], None], patience: float = 0.0) -> Delivery:
+        """Everything that waits. Raises Timeout where another process is at it, and what the store's driver raises."""
+        with self._held.acquire(timeout=patience):
+            reader, root = Reader(self.folder), self.destination.root
+            with stores.use(self.destination) as store:
+                delivery = Delivery(reader, store, lambda local_id: waiting.is_waiting(local_id, root))
+                for _ in delivery.ship():
+                    progress()
+            if delivery.is_complete:
+                self._seen = reader.size()
+                if delivery.is_closed:
+                    waiting.forget(self.local_id, root)
+        return delivery
+
+
+class Shipping:
+    """What the process does: the outboxes it was told of at once, what others have left behind when there is time."""
+
+    def __init__(self, tell: Tell) -> None:
+        self._tell = tell
+        self._stores = Stores()
+        self._shipments: dict[str, Shipment] = {}
+        self._leftovers: dict[Destination, list[waiting.Entry]] = {}
+        self._cleared: set[Destination] = set()
+
+    def open(self, shipment: Shipment) -> None:
+        self._shipments.setdefault(str(shipment.folder), shipment)
+        if shipment.destination not in self._leftovers:
+            found = waiting.entries(shipment.destination.root)
+            self._leftovers[shipment.destination] = [one for one in found if one.folder != shipment.folder]
+
+    def finish(self, folder: str) -> None:
+        """Ship an outbox to its end now; one that fails is not looked at again either."""
+        shipment = self._shipments.pop(folder, None)
+        if shipment:
+            self._attempt(shipment, "done", SECONDS_FOR_OTHERS)
+
+    def look_after(self) -> None:
+        """For ever, in the background: news of the open outboxes each second, then what was left behind."""
+        with suppress(AttributeError, OSError):
+            os.nice(NICE)  # of this thread, on Linux
+        while True:
+            time.sleep(SECONDS_BETWEEN)
+            for shipment in list(self._shipments.values()):
+                if shipment.has_news() and not self._stores.rests(shipment.destination):
+                    self._attempt(shipment, "progress")
+            self.clear_up()
+
+    def clear_up(self) -> None:
+        """One outbox that somebody left behind, or, when there are no more, the runs whose process is gone."""
+        for destination, entries in self._leftovers.items():
+            if self._stores.rests(destination):
+                continue
+            with suppress(Exception):  # a courtesy to other runs: this one does not depend on it
+                if entries:
+                    ship_leftover(entries.pop(0), self._stores, [destination])
+                elif destination not in self._cleared:
+                    with self._stores.use(destination) as store:
+                        close_abandoned(store)
+                    self._cleared.add(destination)
+
+    def _attempt(self, shipment: Shipment, event: str, patience: float = 0.0) -> None:
+        answer: dict[str, Any] = {"folder": str(shipment.folder)}
+        if parent := self._parent_of(shipment):
+            self._attempt(parent, "progress")
+        with shipment.turn:
+            try:
+                delivery = shipment.ship(self._stores, lambda: self._tell({**answer, "event": "progress"}), patience)
+            except Timeout:
+                self._tell({**answer, "event": "failed", "reason": "another process is shipping it"})
+                return
+            except Exception as error:  # whatever a store's driver raises: there is no common base
+                self._tell({**answer, "event": "failed", "reason": reason_of(error)})
+                return
+        self._tell({**answer, "event": event, "run_id": delivery.run_id, "problem": delivery.problem})
+
+    def _parent_of(self, shipment: Shipment) -> Shipment | None:
+        """The run that it belongs to is stored first: its own would not know it."""
+        reader = Reader(shipment.folder)
+        if "run_id" in reader.state or not (first := reader.first()):
+            return None
+        return next((one for one in self._shipments.values() if one.local_id == first.parent), None)
+
+
+def ship_leftover(entry: waiting.Entry, stores: Stores, known: list[Destination]) -> str | None:
+    """Ship what a process left behind, and close its run; why it still waits, or None where all has arrived."""
+    if not entry.folder.is_dir():
+        waiting.forget(entry.local_id, entry.destination.root)
+        return None
+    destination = entry.reachable_from(known)
+    if destination is None:
+        return "its address has a secret that is not kept; set MLFLOW_TRACKING_URI"
+    if (holder := Reader(entry.folder).holder()) and is_held(holder):
+        return None  # its own process ships it
+    shipment = Shipment(entry.local_id, entry.folder, destination)
+    try:
+        shipment.ship(stores, lambda: None).close_abandoned()
+        waiting.forget(entry.local_id, destination.root)
+    except Timeout:
+        return None  # somebody else is at it
+    except Exception as error:  # whatever a store's driver raises: there is no common base
+        return reason_of(error)
+    return None
+
+
+def main() -> None:
+    """Serve the process that started this one, by number the only argument, until it ends."""
+    lifeline.die_with_parent(int(sys.argv[1]))
+    orders: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(orders,), daemon=True).start()
+    quiet_mlflow()
+    import mlflow  # noqa: F401  now, while the parent has its own imports to do
+
+    _tell({"event": "ready"})
+    shipping = Shipping(_tell)
+    threading.Thread(target=shipping.look_after, daemon=True).start()
+    for order in iter(orders.get, END):
+        if order["order"] == "open":
+            root = Path(order["destination"]["root"])
+            destination = Destination(**{**order["destination"], "root": root})
+            shipping.open(Shipment(order["local_id"], Path(order["folder"]), destination))
+        else:
+            shipping.finish(order["folder"])
+
+
+def _listen(orders: "queue.SimpleQueue[dict[str, Any]]") -> None:
+    """Orders of the parent; its end is ours, unless it asked for what is under way to be brought to an end."""
+    seconds = SECONDS_TO_END
+    for line in sys.stdin:
+        order = json.loads(line)
+        if order == LINGER:
+            lifeline.outlive_parent()
+            seconds = LONGEST_LINGER
+        else:
+            orders.put(order)
+    orders.put(END)
+    time.sleep(seconds)
+    os._exit(0)  # a call that never returns must not keep us
+
+
+def _tell(answer: dict[str, Any]) -> None:
+    with suppress(OSError):  # nobody listens any more
+        sys.stdout.write(json.dumps(answer) + "\n")
+        sys.stdout.flush()
