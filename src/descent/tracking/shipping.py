@@ -171,13 +171,13 @@ def ship_leftover(entry: waiting.Entry, stores: Stores, known: list[Destination]
     if destination is None:
         return "its address has a secret that is not kept; set MLFLOW_TRACKING_URI"
     if (holder := Reader(entry.folder).holder()) and is_held(holder):
-        return None  # its own process ships it
+        return "still running: its own process ships it"
     shipment = Shipment(entry.local_id, entry.folder, destination)
     try:
         shipment.ship(stores, lambda: None).close_abandoned()
         waiting.forget(entry.local_id, destination.root)
     except Timeout:
-        return None  # somebody else is at it
+        return "another process is shipping it"
     except Exception as error:  # whatever a store's driver raises: there is no common base
         return reason_of(error)
     return None

@@ -8,7 +8,6 @@ from pathlib import Path
 from descent.tracking import waiting
 from descent.tracking.destination import Destination
 from descent.tracking.outbox import Reader
-from descent.tracking.owners import is_held
 from descent.tracking.shipping import Stores, ship_leftover
 from descent.tracking.store import quiet_mlflow
 
@@ -35,8 +34,6 @@ def sync(root: Path) -> Iterator[Sent]:
         first, behind = reader.first(), reader.behind()
         if entry.destination in failed:
             reason: str | None = failed[entry.destination]
-        elif (holder := reader.holder()) and is_held(holder):
-            reason = "still running"
         else:
             reason = ship_leftover(entry, stores, known)
             if reason and stores.rests(entry.destination):
