@@ -82,6 +82,7 @@ def assemble(config: Config, data: Data | None = None) -> Parts:
             config.loader.stream,
             config.loader.workers,
             config.trainer["devices"],
+            config.checkpoint.every,
         ),
         best=BestWeights(config.objective, config.direction, keep=config.restore == "best"),
         epochs=config.epochs,

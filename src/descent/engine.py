@@ -7,6 +7,7 @@ is a handful of moments (regularization/method.py) around one owner of the step.
 import math
 import os
 import signal
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -15,10 +16,12 @@ from typing import Any, cast
 import numpy as np
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.utilities import CombinedLoader
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from descent.data.loading import Chunk, EvaluationLoader, Feed, TrainingLoader
+from descent import engine_state
+from descent.data.loading import Chunk, EvaluationLoader, Feed, TrainingLoader, minibatches
 from descent.data.split import Data, Split
 from descent.errors import Diverged, Interrupted
 from descent.layer_statistics import LayerStatistics, is_sparse_epoch
@@ -77,6 +80,10 @@ class Engine(pl.LightningModule):
         self.signal_handlers: dict[int, Any] = {}
         self.step_sink: Callable[[str, np.ndarray, int], None] | None = None  # takes every step's loss
         self.steps_done = 0
+        self.position = (0, 0)  # the epoch, and how many of its minibatches are trained
+        self._earlier: dict[str, Any] = {}  # the state that an earlier sitting left
+        self._begun_epoch: dict[str, Any] = {}  # of the epoch that it had begun
+        self.seconds_before, self._started = 0.0, time.perf_counter()
         self.evaluated: dict[str, float] = {}
         self.outputs: list[Tensor] = []
         self._moments = {
@@ -90,9 +97,11 @@ class Engine(pl.LightningModule):
     def configure_optimizers(self) -> Optimizer:
         return self.recipe.optimizer(self.model)
 
-    def train_dataloader(self) -> TrainingLoader:
+    def train_dataloader(self) -> CombinedLoader:
         self._train_loader = TrainingLoader(self.data.train, self.recipe.feed, self.device, self.trainer.global_rank)
-        return self._train_loader
+        self._train_loader.begin(*self.position)
+        self._combined_loader = CombinedLoader(self._train_loader)
+        return self._combined_loader
 
     def val_dataloader(self) -> EvaluationLoader | list[Any]:
         return self.evaluation_loader(self.data.val) if self.data.val else []
@@ -114,6 +123,10 @@ class Engine(pl.LightningModule):
         self._probe = self.scaling(self.data.train.inputs[:64].to(self.device))
         for method in self.recipe.methods:
             method.prepare(self.model)
+        self._epoch, self._started = self.position[0], time.perf_counter()
+        if self._earlier:
+            engine_state.restore(self, self._earlier)
+            self.trainer.should_stop = self.stopped_because is not None
 
     def on_train_end(self) -> None:
         self.stepping = False
@@ -123,31 +136,40 @@ class Engine(pl.LightningModule):
         if self.interrupted:
             raise Interrupted(self.interrupted)
 
+    @property
+    def seconds(self) -> float:
+        """Spent in training, over all sittings."""
+        return self.seconds_before + time.perf_counter() - self._started
+
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Plain values and tensors: nothing here needs code to be loaded."""
-        checkpoint["descent"] = {
-            "methods": [method.state_dict() for method in self.recipe.methods],
-            "schedule": self.recipe.schedule.state_dict(),
-            "best": self.recipe.best.state_dict(),
-            "history": self.history,
-            "losses": [torch.from_numpy(trace) for trace in self.losses],
-            "steps_done": self.steps_done,
-        }
+        checkpoint["descent"] = engine_state.state_of(self)
+        checkpoint["loops"] = engine_state.at_epoch_start(checkpoint["loops"], self.position[0], self.steps_done)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        state = checkpoint["descent"]
-        for method, saved in zip(self.recipe.methods, state["methods"], strict=True):
-            method.load_state_dict(saved)
-        self.recipe.schedule.load_state_dict(state["schedule"])
-        self.recipe.best.load_state_dict(state["best"])
-        self.history = {
-            name: [(int(epoch), value) for epoch, value in points] for name, points in state["history"].items()
+        self._earlier = checkpoint["descent"]
+        self.model.to(_precision_of(checkpoint["state_dict"]))  # Lightning widens it only after it has loaded
+        epoch, minibatches = self._earlier["position"]
+        self.position = (epoch, minibatches)
+        self.seconds_before = self._earlier["seconds"]
+
+    def epoch_state(self) -> dict[str, Any]:
+        """Of an epoch that has begun; nothing between epochs."""
+        if self.position[1] == 0:
+            return {}
+        return {
+            "tally": self._train_tally.state_dict(),
+            "metrics": self._epoch_metrics,
+            "gradient_norm": self._gradient_norm,
         }
-        self.losses = [trace.numpy() for trace in state["losses"]]
-        self.steps_done = state["steps_done"]
+
+    def load_epoch_state(self, state: dict[str, Any]) -> None:
+        self._begun_epoch = state
 
     def on_train_start(self) -> None:
         self.stepping = True
+        if self._earlier:
+            engine_state.restore_random(self._earlier["random"])
         for number, handler in self.signal_handlers.items():
             signal.signal(number, handler)  # now, because Lightning has just set its own
 
@@ -155,15 +177,15 @@ class Engine(pl.LightningModule):
 
     def training_step(self, chunk: Chunk, index: int) -> None:
         feed = self.recipe.feed
+        if not chunk.rows:
+            return  # an earlier sitting has trained the whole epoch: what is left is its end
         inputs = self.scaling(chunk.inputs)
-        batches = list(
-            zip(*(torch.split(rows, feed.batch_size // feed.devices) for rows in (inputs, chunk.targets)), strict=True)
-        )
+        rows = feed.batch_size // feed.devices
+        batches = list(zip(minibatches(inputs, rows), minibatches(chunk.targets, rows), strict=True))
         losses: list[Tensor] = []
         outputs: list[Tensor] = []
         for start in range(0, len(batches), feed.accumulate):
             if self.interrupted:
-                self.trainer.should_stop = True
                 break
             group = batches[start : start + feed.accumulate]
             loss, seen = self._step(group, chunk.first + start, chunk.rows)
@@ -171,6 +193,7 @@ class Engine(pl.LightningModule):
             outputs += seen
         if losses:
             self._close_chunk(losses, outputs, chunk.targets)
+        self.trainer.should_stop |= bool(self.interrupted)
 
     def _step(self, group: Sequence[Batch], first: int, rows: int) -> tuple[Tensor, list[Tensor]]:
         if self.recipe.schedule.interval == "step":
@@ -230,8 +253,8 @@ class Engine(pl.LightningModule):
             self.step_sink("loss", trace, first)
         seen = torch.cat(outputs)
         self._train_tally.add(seen, targets[: len(seen)])
-        self._finished += len(outputs)
-        if self._finished == self._batches_per_epoch:
+        self.position = (self._epoch, self.position[1] + len(outputs))
+        if self.position[1] == self._batches_per_epoch:
             if self.recipe.feed.devices > 1:
                 self._train_tally.reduce(self.trainer.strategy.reduce)
             self._publish({f"train/{name}": value for name, value in self._train_tally.metrics().items()})
@@ -254,16 +277,31 @@ class Engine(pl.LightningModule):
 
     def on_train_epoch_start(self) -> None:
         self._epoch = self.current_epoch
-        assert self._train_loader is not None
-        self._train_loader.epoch = self._epoch
-        self._train_tally, self._finished = self._new_tally(), 0
-        self._gradient_norm, self._observing = torch.zeros(()), False
-        self._epoch_metrics: dict[str, float] = {}
+        self._begin_epoch()
         if self.recipe.schedule.interval == "epoch":
             self._set_rate(self._epoch, self.recipe.epochs)
 
+    def _begin_epoch(self) -> None:
+        """From its first minibatch, or from where an earlier sitting has left it."""
+        begun, self._begun_epoch = self._begun_epoch, {}
+        self._train_tally, self._observing = self._new_tally(), False
+        self._gradient_norm = torch.zeros(())
+        self._epoch_metrics: dict[str, float] = {}
+        if begun:
+            self._train_tally.load_state_dict(begun["tally"], self.device)
+            self._gradient_norm = begun["gradient_norm"]
+            self._publish(begun["metrics"])
+        else:
+            self.position = (self._epoch, 0)
+        assert self._train_loader is not None
+        self._train_loader.begin(*self.position)
+        # Lightning has counted the loader's chunks once, for epochs that are all the same.
+        self._combined_loader.limits = None
+        self.trainer.fit_loop.max_batches = self.trainer.val_check_batch = len(self._train_loader)
+
     def on_train_epoch_end(self) -> None:
         if self.interrupted:
+            self.trainer.should_stop = True
             return
         self._publish(
             {"train/lr": self._optimizer.param_groups[0]["lr"], "train/gradient_norm": float(self._gradient_norm)}
@@ -277,6 +315,7 @@ class Engine(pl.LightningModule):
         self._conclude(metrics)
 
     def _conclude(self, metrics: Mapping[str, float]) -> None:
+        self.position = (self._epoch + 1, 0)
         self.recipe.schedule.epoch_end(metrics)
         with self._evaluating():
             self.recipe.best.offer(self._epoch, metrics, self.model)
@@ -352,3 +391,7 @@ class Engine(pl.LightningModule):
     def on_test_epoch_end(self) -> None:
         self._evaluation.close()
         self.evaluated = self._tally.metrics()
+
+
+def _precision_of(state: Mapping[str, Tensor]) -> torch.dtype:
+    return next((tensor.dtype for tensor in state.values() if tensor.is_floating_point()), torch.float32)

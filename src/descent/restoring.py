@@ -45,5 +45,6 @@ class BestWeights:
     def state_dict(self) -> dict[str, Any]:
         return {"epoch": self.epoch, "value": self.value, "copies": self._copies}
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        self.epoch, self.value, self._copies = state["epoch"], state["value"], list(state["copies"])
+    def load_state_dict(self, state: Mapping[str, Any], device: torch.device) -> None:
+        self.epoch, self.value = state["epoch"], state["value"]
+        self._copies = [tensor.to(device) for tensor in state["copies"]]

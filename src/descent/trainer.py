@@ -8,6 +8,8 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 
+from descent.callbacks.checkpointing import Checkpointing
+from descent.checkpoints import Checkpoints, DurableFiles
 from descent.config import Config
 
 # Hooks that Lightning fires for every minibatch, and so once a chunk unless a chunk is one minibatch.
@@ -30,16 +32,19 @@ ADVICE = (
 def build_trainer(config: Config, callbacks: list[pl.Callback], loggers: list[Any], directory: Path) -> pl.Trainer:
     """Lightning's Trainer, with the arguments of the trainer group and none of the work we do ourselves."""
     _silence_lightning(profiling=config.trainer.get("profiler") is not None)
-    own = {key: value for key, value in config.trainer.items() if key not in ("callbacks", "enable_progress_bar")}
+    ours = ("callbacks", "enable_progress_bar", "plugins")
+    own = {key: value for key, value in config.trainer.items() if key not in ours}
+    checkpoints = Checkpoints(directory / "checkpoints")
+    checkpointing = Checkpointing(checkpoints, config.checkpoint.seconds, config.checkpoint.every)
     return pl.Trainer(
         **own,
         max_epochs=config.epochs,
         accelerator="gpu" if device_of(config) == "cuda" else "cpu",
         precision={"32": "32-true", "64": "64-true"}.get(config.precision, config.precision),  # type: ignore[arg-type]
-        callbacks=callbacks,
+        callbacks=[*callbacks, checkpointing],
+        plugins=[*(config.trainer.get("plugins") or []), DurableFiles(checkpoints)],
         logger=loggers,
         default_root_dir=directory,
-        enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
         num_sanity_val_steps=0,

@@ -34,7 +34,9 @@ def train(config: Config, directory: Path) -> float:
     return outcome.objective
 
 
-def fit(config: Config, parts: assembly.Parts, run: Run, directory: Path, console: Console) -> Outcome:
+def fit(
+    config: Config, parts: assembly.Parts, run: Run, directory: Path, console: Console, checkpoint: Path | None = None
+) -> Outcome:
     """Train, restore the reported weights, measure them, and touch the test split once."""
     shown = [progress(console, parts.steps)] if config.trainer["enable_progress_bar"] and not config.one_of_many else []
     loggers = [DescentLogger(run)] if config.tracking.kind != "none" else []
@@ -42,9 +44,9 @@ def fit(config: Config, parts: assembly.Parts, run: Run, directory: Path, consol
     if config.tracking.steps:
         parts.engine.step_sink = run.series
     started = time.perf_counter()
-    trainer.fit(parts.engine)
+    trainer.fit(parts.engine, ckpt_path=checkpoint, weights_only=True)
     parts.engine.refuse_interruption()
-    return conclude(config, parts, trainer, time.perf_counter() - started)
+    return conclude(config, parts, trainer, parts.engine.seconds_before + time.perf_counter() - started)
 
 
 def _destination(config: Config) -> Destination:

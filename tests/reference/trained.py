@@ -4,7 +4,7 @@ import io
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import gettempdir
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytorch_lightning as pl
@@ -48,9 +48,16 @@ def changed(parts: Parts, **recipe: Any) -> Parts:
     return replace(parts, engine=Engine(engine.model, engine.scaling, engine.data, replace(engine.recipe, **recipe)))
 
 
-def fit(config: Config, parts: Parts, console: Console | None = None) -> Trained:
-    with computing(1, True), interruptible(parts.engine):
-        outcome = training.fit(config, parts, Run("test"), Path(gettempdir()), console or Console(file=io.StringIO()))
+def fit(
+    config: Config,
+    parts: Parts,
+    console: Console | None = None,
+    directory: Path | None = None,
+    checkpoint: Path | None = None,
+) -> Trained:
+    console, run = console or Console(file=io.StringIO()), Run("test", "l0")
+    with TemporaryDirectory() as scratch, computing(1, True), interruptible(parts.engine):
+        outcome = training.fit(config, parts, run, directory or Path(scratch), console, checkpoint)
     return Trained(config, parts, parts.engine.trainer, outcome)
 
 

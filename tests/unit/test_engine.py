@@ -622,32 +622,6 @@ def test_the_test_split_decides_nothing():
     assert run.outcome.metrics["test/loss"] != other.outcome.metrics["test/loss"]
 
 
-# What a checkpoint holds
-
-
-def state_of(engine):
-    best = engine.recipe.best.state_dict()
-    return {
-        "methods": [method.state_dict() for method in engine.recipe.methods],
-        "schedule": engine.recipe.schedule.state_dict(),
-        "best": (best["epoch"], best["value"], [copy.tolist() for copy in best["copies"]]),
-        "history": engine.history,
-        "losses": [trace.tolist() for trace in engine.losses],
-        "steps_done": engine.steps_done,
-    }
-
-
-def test_a_checkpoint_holds_the_state_of_every_method_and_loads_without_code(tmp_path):
-    settings = ("epochs=4", "scheduler=plateau", "scheduler.patience=1", "regularization=[early_stopping]")
-    run = trained(*settings)
-    run.trainer.save_checkpoint(tmp_path / "last.ckpt")
-    saved = torch.load(tmp_path / "last.ckpt", weights_only=True)
-    _, parts = parts_of(*settings)
-    parts.engine.on_load_checkpoint(saved)
-    assert state_of(parts.engine) == state_of(run.engine)
-    assert parts.engine.steps_done == 4 * 45 and parts.engine.recipe.schedule.state_dict()["best"] > 0
-
-
 def test_losses_under_autocast_are_summed_in_full_precision():
     run = trained("epochs=1", "precision=bf16-mixed")
     loss = run.engine.history["val/loss"][0][1]

@@ -4,18 +4,22 @@ A chunk's rows are gathered at once and cut into minibatches by the engine. Data
 read through a DataLoader gives one step's minibatches at a time, in the same order and so to the same bits.
 """
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from descent import lifeline
 from descent.data.split import Split
 from descent.reproducibility import epoch_order
 
 EVALUATION_ROWS = 1024
+ALIGNMENT = 64  # bytes: torch's own for what it allocates
 
 
 class Chunk(NamedTuple):
@@ -39,6 +43,7 @@ class Feed:
     stream: bool = False
     workers: int = 0
     devices: int = 1  # that share a minibatch
+    checkpoint_every: int | None = None  # steps of the training
 
     def batches(self, rows: int) -> int:
         """Minibatches of an epoch; a last one with less than a row for each device is left out."""
@@ -51,29 +56,55 @@ class Feed:
 
 
 class TrainingLoader:
-    """Chunks of one epoch after another; the engine sets `epoch` before each."""
+    """Chunks of one epoch after another; the engine says, before each, which one and from which minibatch on.
+
+    A chunk ends early where so many steps of the training are done that a checkpoint is due.
+    """
 
     def __init__(self, split: Split, feed: Feed, device: torch.device, rank: int = 0) -> None:
         self.feed = replace(feed, chunk=1) if feed.stream else feed
-        self.epoch = 0
         self._device, self._rank = device, rank
         self._split = split if feed.stream else _on_device(split, device)
         self._batches = _Batches()
         self._reader = _reader(split, self._batches, feed.workers) if feed.stream else None
+        self.begin(0, 0)
+
+    def begin(self, epoch: int, minibatch: int) -> None:
+        """The next pass is over that epoch, from that minibatch on."""
+        self.epoch, self._first = epoch, minibatch
+        self._ends = self._chunk_ends()
 
     def __len__(self) -> int:
-        return -(-self.feed.steps(len(self._split)) // self.feed.chunk)
+        return max(1, len(self._ends))
 
     def __iter__(self) -> Iterator[Chunk]:
-        feed = self.feed
+        feed, first = self.feed, self._first
+        if not self._ends:
+            yield Chunk(self._split.inputs[:0], self._split.targets[:0], first, 0)
+            return
         rows = min(len(self._split), feed.batches(len(self._split)) * feed.batch_size)
         order = epoch_order(feed.seed, self.epoch, len(self._split))[:rows]
-        stride = feed.batch_size * feed.accumulate * feed.chunk
-        whole = torch.split(order, stride)
+        starts = [first, *self._ends[:-1]]
+        whole = [
+            order[start * feed.batch_size : end * feed.batch_size]
+            for start, end in zip(starts, self._ends, strict=True)
+        ]
         pieces = [piece[self._rank :: feed.devices] for piece in whole]
-        per_chunk = feed.accumulate * feed.chunk
-        for number, (inputs, targets) in enumerate(self._gathered(pieces)):
-            yield Chunk(inputs, targets, number * per_chunk, len(whole[number]))
+        for start, piece, (inputs, targets) in zip(starts, whole, self._gathered(pieces), strict=True):
+            yield Chunk(inputs, targets, start, len(piece))
+
+    def _chunk_ends(self) -> list[int]:
+        """Minibatches of the epoch after which a chunk ends, behind the first."""
+        feed = self.feed
+        batches, steps = feed.batches(len(self._split)), feed.steps(len(self._split))
+        done = self._first // feed.accumulate
+        ends = set(range(done + feed.chunk, steps, feed.chunk))
+        if feed.checkpoint_every:
+            before = self.epoch * steps
+            due = range(-before % feed.checkpoint_every, steps, feed.checkpoint_every)
+            ends |= {step for step in due if step > done}
+        minibatches = [step * feed.accumulate for step in sorted(ends)]
+        return [*minibatches, batches] if self._first < batches else []
 
     def _gathered(self, pieces: list[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
         if self._reader:
@@ -104,6 +135,16 @@ class EvaluationLoader:
         in_memory = zip(*(torch.split(part, EVALUATION_ROWS) for part in (split.inputs, split.targets)), strict=True)
         for inputs, targets in self._reader or in_memory:
             yield Chunk(inputs.to(self._device), targets.to(self._device), 0, len(targets))
+
+
+def minibatches(rows: Tensor, size: int) -> Sequence[Tensor]:
+    """A chunk's rows, cut. Each piece starts on a boundary that kernels like, as it would if it were alone.
+
+    Elsewhere they take other paths, and the last bits would depend on where in its chunk a minibatch stands.
+    """
+    pieces = torch.split(rows, size)
+    is_aligned = len(pieces) == 1 or pieces[0].numel() * rows.element_size() % ALIGNMENT == 0
+    return pieces if is_aligned else [piece.clone() for piece in pieces]
 
 
 class _Batches:
@@ -140,12 +181,17 @@ def _as_it_is(rows: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
     return rows
 
 
+def _end_with(parent: int, worker: int) -> None:
+    lifeline.die_with_parent(parent)
+
+
 def _reader(split: Split, batches: _Batches, workers: int) -> DataLoader[tuple[Tensor, Tensor]]:
     return DataLoader(
         _Rows(split),
         batch_sampler=batches,  # type: ignore[arg-type]
         num_workers=workers,
         persistent_workers=workers > 0,
+        worker_init_fn=partial(_end_with, os.getpid()),
         collate_fn=_as_it_is,  # type: ignore[arg-type]
     )
 

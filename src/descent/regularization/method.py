@@ -63,6 +63,12 @@ class StepOwner:
         optimizer.step()
         return loss
 
+    def state_dict(self) -> dict[str, Any]:
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        assert not state
+
 
 def moments(methods: Sequence[Method], moment: str) -> list[Callable[..., Any]]:
     """The bound moments that somebody implements, in order."""

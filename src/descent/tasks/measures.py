@@ -98,6 +98,22 @@ class Tally:
         )
         self.rows = int(rows)
 
+    def state_dict(self) -> dict[str, Any]:
+        return {
+            "rows": self.rows,
+            "loss_sum": self._loss_sum,
+            "sums": self._sums,
+            "waiting": [list(pair) for pair in self._waiting],
+        }
+
+    def load_state_dict(self, state: dict[str, Any], device: torch.device) -> None:
+        def there(tensor: Tensor | None) -> Tensor | None:
+            return None if tensor is None else tensor.to(device)
+
+        self.rows, self._loss_sum, self._sums = state["rows"], there(state["loss_sum"]), there(state["sums"])
+        self._waiting = [(outputs.to(device), targets.to(device)) for outputs, targets in state["waiting"]]
+        self._waiting_rows = sum(len(targets) for _, targets in self._waiting)
+
     def metrics(self) -> dict[str, float]:
         """Means over everything added."""
         self._fold_waiting()

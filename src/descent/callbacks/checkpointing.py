@@ -1,0 +1,44 @@
+"""When a training's state is written: at epoch ends now and then, every so many steps, on a signal, and at the end."""
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from pytorch_lightning.callbacks import Checkpoint
+
+from descent.checkpoints import Checkpoints
+
+if TYPE_CHECKING:
+    import pytorch_lightning as pl
+
+    from descent.engine import Engine
+
+
+class Checkpointing(Checkpoint):
+    """Lightning calls a Checkpoint after every other callback, so that their state is that of the same moment."""
+
+    def __init__(self, checkpoints: Checkpoints, seconds: float, every: int | None) -> None:
+        self._checkpoints, self._seconds, self._every = checkpoints, seconds, every
+        self._last = time.monotonic()
+        self._saved: tuple[int, int] | None = None
+
+    def on_fit_start(self, trainer: "pl.Trainer", engine: "Engine") -> None:  # type: ignore[override]
+        self._checkpoints.sweep()
+        self._saved = engine.position  # of the state that was restored, or of nothing
+        self._last = time.monotonic()
+
+    def on_train_batch_end(self, trainer: "pl.Trainer", engine: "Engine", *rest: Any) -> None:  # type: ignore[override]
+        is_due = self._every and engine.steps_done % self._every == 0
+        if engine.interrupted or is_due:
+            self._save(trainer, engine)
+
+    def on_train_epoch_end(self, trainer: "pl.Trainer", engine: "Engine") -> None:  # type: ignore[override]
+        if not engine.interrupted and time.monotonic() - self._last >= self._seconds:
+            self._save(trainer, engine)
+
+    def on_train_end(self, trainer: "pl.Trainer", engine: "Engine") -> None:  # type: ignore[override]
+        self._save(trainer, engine)
+
+    def _save(self, trainer: "pl.Trainer", engine: "Engine") -> None:
+        if engine.position != self._saved:
+            trainer.save_checkpoint(self._checkpoints.folder / "next")
+            self._saved, self._last = engine.position, time.monotonic()

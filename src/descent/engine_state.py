@@ -1,0 +1,89 @@
+"""What an engine must remember to go on as if nothing had happened, as plain values and tensors."""
+
+import random
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+if TYPE_CHECKING:
+    from descent.engine import Engine
+
+
+def state_of(engine: "Engine") -> dict[str, Any]:
+    """Everything that Lightning does not keep. It loads without running any code."""
+    recipe = engine.recipe
+    return {
+        "position": list(engine.position),
+        "epochs": recipe.epochs,
+        "seconds": engine.seconds,
+        "methods": [method.state_dict() for method in recipe.methods],
+        "owner": recipe.owner.state_dict(),
+        "schedule": recipe.schedule.state_dict(),
+        "best": recipe.best.state_dict(),
+        "history": engine.history,
+        "losses": torch.from_numpy(np.concatenate([np.empty(0, np.float32), *engine.losses])),
+        "layers": engine.statistics.rows,
+        "steps_done": engine.steps_done,
+        "stopped_because": engine.stopped_because,
+        "epoch": engine.epoch_state(),
+        "random": _random_state(),
+    }
+
+
+def restore(engine: "Engine", state: dict[str, Any]) -> None:
+    """The engine goes on from that state; more epochs than it was meant for are trained as well."""
+    recipe = engine.recipe
+    for method, saved in zip(recipe.methods, state["methods"], strict=True):
+        method.load_state_dict(saved)
+    recipe.owner.load_state_dict(state["owner"])
+    recipe.schedule.load_state_dict(state["schedule"])
+    recipe.best.load_state_dict(state["best"], engine.device)
+    engine.history = {name: [(int(at), value) for at, value in points] for name, points in state["history"].items()}
+    engine.losses = [state["losses"].numpy()] if len(state["losses"]) else []
+    engine.statistics.rows = state["layers"]
+    engine.steps_done = state["steps_done"]
+    if recipe.epochs == state["epochs"]:
+        engine.stopped_because = state["stopped_because"]
+    engine.load_epoch_state(state["epoch"])
+
+
+def restore_random(state: dict[str, Any]) -> None:
+    """Generators that code of the user's may draw from; our own draws depend on the position alone."""
+    python, numpy, cuda = state["python"], state["numpy"], state["cuda"]
+    random.setstate((python[0], tuple(python[1]), python[2]))
+    np.random.set_state((numpy[0], np.asarray(numpy[1], dtype=np.uint32), *numpy[2:]))
+    torch.set_rng_state(state["torch"].cpu())
+    if cuda and torch.cuda.is_available():
+        torch.cuda.set_rng_state_all([part.cpu() for part in cuda])
+
+
+def at_epoch_start(loops: dict[str, Any], epoch: int, steps: int) -> dict[str, Any]:
+    """Lightning's own counters as they are before an epoch: it begins that one, and our loader knows from where."""
+    fit = _zeroed(loops["fit_loop"])
+    for counter in fit["epoch_progress"].values():
+        counter.update(dict.fromkeys(counter, epoch))
+    fit["epoch_loop.manual_optimization.optim_step_progress"]["total"].update(ready=steps, completed=steps)
+    fit["epoch_loop.state_dict"] = loops["fit_loop"]["epoch_loop.state_dict"]
+    return {**loops, "fit_loop": fit}
+
+
+def _zeroed(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _zeroed(part) for key, part in value.items()}
+    return type(value)(0) if isinstance(value, int) else value
+
+
+def _random_state() -> dict[str, Any]:
+    version, words, gauss = random.getstate()
+    name, key, *rest = np.random.get_state(legacy=True)
+    return {
+        "python": [version, list(words), gauss],
+        "numpy": [
+            str(name),
+            np.asarray(key).tolist(),
+            *(part.item() if hasattr(part, "item") else part for part in rest),
+        ],
+        "torch": torch.get_rng_state(),
+        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+    }
