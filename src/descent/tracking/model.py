@@ -20,6 +20,7 @@ import numpy.typing as npt
 import torch
 
 from descent.tracking.run import Run
+from descent.tracking.store import quiet_mlflow
 
 EXAMPLES = 2  # a batch of one would be traced as "always one"
 
@@ -31,6 +32,7 @@ def log_model(run: Run, module: torch.nn.Module, example: npt.NDArray[Any], name
 
 def save_model(module: torch.nn.Module, example: npt.NDArray[Any], folder: Path) -> None:
     """Write the module as an MLflow model; `mlflow.pyfunc.load_model` takes the folder from anywhere."""
+    quiet_mlflow()
     batch = _batch(example)
     own = copy.deepcopy(module).cpu().eval().requires_grad_(False)
     with _calm():
