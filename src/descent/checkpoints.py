@@ -7,17 +7,19 @@ import hashlib
 import io
 import re
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import torch
 from lightning_fabric.plugins import CheckpointIO
 
-from descent.durable import UNFINISHED, write_durably
+from descent.durable import UNFINISHED, sync_directory, write_durably
 from descent.errors import EnvironmentFault
 from descent.rules import LONGEST_LINE, cut
 
 GENERATIONS = 2
+DAMAGED = ".damaged"
 _NAME = re.compile(r"step-(\d+)-(\d+)-([0-9a-f]{16})\.pt")
 
 
@@ -29,38 +31,43 @@ class Checkpoints:
 
     def save(self, state: dict[str, Any], step: int) -> Path:
         """Write a new generation and then drop the oldest; EnvironmentFault where the disk does not take it."""
-        content = io.BytesIO()
-        torch.save(state, content)
-        data = content.getvalue()
-        found = self._found()
+        data, found = _serialised(state), self._found()
         number = 1 + max(map(_generation, found), default=0)
         path = self.folder / f"step-{step:010d}-{number:06d}-{_digest(data)}.pt"
         try:
-            self.folder.mkdir(exist_ok=True)
+            self._make_folder()
             write_durably(path, data)
+            for old in found[: len(found) - GENERATIONS + 1]:
+                old.unlink(missing_ok=True)
         except OSError as error:
-            why = error.strerror or error
             hint = "earlier ones are whole: mend it and repeat the command"
-            raise EnvironmentFault(cut(f"checkpoint: {self.folder}: {why}; {hint}", LONGEST_LINE)) from error
-        for old in found[: len(found) - GENERATIONS + 1]:
-            old.unlink(missing_ok=True)
+            line = f"checkpoint: {error.strerror or error}; {hint}: {self.folder}"
+            raise EnvironmentFault(cut(line, LONGEST_LINE)) from error
         return path
 
     def newest(self) -> Path | None:
-        """The newest one that is as it was written; a damaged one is said and the one before it is taken."""
+        """The newest one that is as it was written; a damaged one is said and set aside for the one before it."""
         found = self._found()
         while found:
             path = found.pop()
             if (fault := _fault(path)) is None:
                 return path
-            instead = f"the one of step {_step(found[-1])} is used" if found else "training starts from its beginning"
-            print(cut(f"checkpoint: {path} is damaged ({fault}): {instead}", LONGEST_LINE), file=sys.stderr)
+            instead = f"using the older one of step {_step(found[-1])}" if found else "starting from the beginning"
+            line = f"checkpoint of step {_step(path)} is damaged ({fault}), {instead}: {path}"
+            print(cut(line, LONGEST_LINE), file=sys.stderr)
+            with suppress(OSError):  # out of the two generations, or a later one would push out the good one first
+                path.rename(path.with_suffix(DAMAGED))
         return None
 
     def sweep(self) -> None:
         """Remove what a killed process was writing."""
         for path in self.folder.glob(f".*{UNFINISHED}"):
             path.unlink(missing_ok=True)
+
+    def _make_folder(self) -> None:
+        if not self.folder.exists():
+            self.folder.mkdir()
+            sync_directory(self.folder.parent)
 
     def _found(self) -> list[Path]:
         """The oldest first."""
@@ -77,10 +84,8 @@ class DurableFiles(CheckpointIO):
         if Path(path).parent == self._checkpoints.folder:
             self._checkpoints.save(checkpoint, int(checkpoint["global_step"]))
             return
-        content = io.BytesIO()
-        torch.save(checkpoint, content)
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-        write_durably(Path(path), content.getvalue())
+        write_durably(Path(path), _serialised(checkpoint))
 
     def load_checkpoint(self, path: Any, map_location: Any = None, weights_only: bool | None = None) -> dict[str, Any]:
         state: dict[str, Any] = torch.load(path, map_location=map_location or "cpu", weights_only=True)
@@ -97,7 +102,19 @@ def _fault(path: Path) -> str | None:
         return str(error.strerror)
     found = _NAME.fullmatch(path.name)
     assert found is not None
-    return None if _digest(data) == found[3] else f"{len(data)} bytes that were not written so"
+    if _digest(data) != found[3]:
+        return f"{len(data)} bytes that were not written so"
+    try:
+        torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+    except Exception as error:  # whatever torch says of a file that is not its own
+        return f"torch cannot read it: {type(error).__name__}"
+    return None
+
+
+def _serialised(state: dict[str, Any]) -> bytes:
+    content = io.BytesIO()
+    torch.save(state, content)
+    return content.getvalue()
 
 
 def _digest(data: bytes) -> str:
