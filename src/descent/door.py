@@ -1,16 +1,16 @@
 """The door: Hydra's command line on one side, a checked Config on the other, and one line for whatever is wrong.
 
-A refused command leaves nothing on disk: a single run is checked by a Hydra callback before Hydra makes the run
-directory, a multirun by the sweeper before it makes the sweep's.
+A refused command leaves nothing on disk: a single run is checked, and its directory claimed, by a Hydra callback before
+Hydra writes to it, a multirun by the sweeper before it makes the sweep's.
 """
 
 import argparse
 import functools
 import os
-import shutil
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NoReturn, cast
 
@@ -31,9 +31,12 @@ __all__ = [
     "Door",
     "admit",
     "compose",
+    "enter_point",
+    "enter_sweep",
     "entry_point",
     "exit_code",
     "explained",
+    "leave_point",
     "mask",
     "one_line",
     "refuse_impossible",
@@ -43,6 +46,7 @@ __all__ = [
 Task = Callable[[Config, Path], Any]
 INTERNAL = 1
 INTERRUPTED = 130
+_at_the_end = ExitStack()  # gives back what the process has claimed
 MODES = ("run", "multirun", "cfg", "info", "shell_completion", "help", "hydra_help")
 
 
@@ -66,9 +70,10 @@ def entry_point(task: Task) -> Callable[[], None]:
         os.environ.setdefault("DESCENT_ROOT", str(Path(task.__code__.co_filename).resolve().parents[1]))
         os.environ["HYDRA_FULL_ERROR"] = "1"  # makes Hydra raise what it would print in ten lines
         sys.argv += processes.follower_overrides()
-        flags = _or_exit(lambda: _flags(sys.argv[1:]))
+        flags = _or_exit(lambda: _recalled(_flags(sys.argv[1:])))
         run = hydra.main(version_base="1.3", config_path="../conf", config_name="config")(reported)
-        _or_exit(lambda: _composing(run, flags))
+        with _at_the_end:
+            _or_exit(lambda: _composing(run, flags))
 
     return main
 
@@ -78,13 +83,46 @@ class Door(Callback):
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         # Hydra swallows every exception here but SystemExit.
-        if not _or_exit(lambda: admit([config])):
+        if not _or_exit(lambda: admit([config]) and _enter_run(config)):
             raise SystemExit(0)
+
+
+def _enter_run(composed: DictConfig) -> bool:
+    """Hold the directory of a single run; False where the run in it was finished before."""
+    from descent import entering
+
+    _at_the_end.callback(entering.leave_all)
+    return entering.run(composed, typed(composed))
+
+
+def enter_sweep(composed: DictConfig) -> Path:
+    """Hold the directory of a multirun until the end."""
+    from descent import entering
+
+    _at_the_end.callback(entering.leave_all)
+    return entering.sweep(composed)
+
+
+def enter_point(composed: DictConfig, directory: Path) -> float | None:
+    """Hold the directory of a multirun's job; the objective of the run in it where that was finished before."""
+    from descent import entering
+
+    return entering.point(typed(composed), directory)
+
+
+def leave_point(directory: Path) -> None:
+    """The job is over."""
+    from descent import entering
+
+    entering.leave(directory)
 
 
 def admit(composed: Sequence[DictConfig]) -> bool:
     """Check every job before the first one starts; with dry_run price them instead, and start none."""
     configs = [typed(one) for one in composed]
+    for config in configs:
+        if config.one_of_many and config.resume not in ("auto", "never"):
+            raise rules.refuse("resume", config.resume, "auto | never in a multirun", "a run goes on alone")
 
     from descent import dry_run, signatures
 
@@ -171,13 +209,27 @@ def _or_forgotten(job: Callable[[], Any], directory: Path) -> Any:
     try:
         return job()
     except UsageError:
-        shutil.rmtree(directory / ".hydra", ignore_errors=True)
+        from descent import place
+
+        place.forget(directory)
         root = project_root()
         for folder in (directory, *(parent for parent in directory.parents if root in parent.parents)):
             if not folder.is_dir() or any(folder.iterdir()):
                 break
             folder.rmdir()
         raise
+
+
+def _recalled(flags: argparse.Namespace) -> argparse.Namespace:
+    """With the overrides of the run that `resume=` names; a multirun names none."""
+    words = flags.overrides
+    if flags.multirun or not any(word.lstrip("+").startswith("resume=") for word in words):
+        return flags
+    from descent.recalling import recalled
+
+    at = sys.argv.index(words[0], 1)
+    sys.argv[at : at + len(words)] = flags.overrides = recalled(words, project_root())
+    return flags
 
 
 def _flags(words: Sequence[str]) -> argparse.Namespace:

@@ -3,6 +3,7 @@
 import json
 import platform
 import socket
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,11 @@ from torch import nn
 
 from descent.assembly import Parts
 from descent.config import Config, flat, source_root
+from descent.durable import write_json
+from descent.errors import DataError
 from descent.outcome import Outcome
-from descent.rules import cut
+from descent.place import RESULTS, Place
+from descent.rules import LONGEST_LINE, cut
 from descent.tracking import provenance
 from descent.tracking.curves import learning_curves
 from descent.tracking.model import log_model
@@ -28,15 +32,24 @@ LONGEST_NAME = 120
 
 def run_name(config: Config) -> str:
     """`name model/optimizer/dataset lr=0.1`: what tells runs apart in a list."""
-    told = ("name", "tags", "tracking", "trainer", "experiment", "model", "optimizer", "dataset")
+    told = ("name", "tags", "tracking", "trainer", "experiment", "model", "optimizer", "dataset", "resume")
     given = [override for override in config.overrides if override.lstrip("+~").split("=")[0] not in told]
     others = [override for override in given if not override.startswith(("tags.", "tracking.", "trainer.", "hydra"))]
     groups = "/".join(config.choices[group] for group in ("model", "optimizer", "dataset"))
     return cut(" ".join([config.name, groups, *others]), LONGEST_NAME)
 
 
-def beginning(run: Run, config: Config, parts: Parts, directory: Path) -> None:
-    """Everything that is known before the first step."""
+def beginning(run: Run, config: Config, parts: Parts, place: Place, *, again: bool) -> None:
+    """Everything that is known before the first step; of a later sitting only that it is one."""
+    if not again:
+        _first_sitting(run, config, parts, place.directory)
+    if place.resumed:
+        run.tags({"resumed": place.resumed})
+    if place.extended_from:
+        run.tags({"extended_from": " ".join(map(str, place.extended_from))})
+
+
+def _first_sitting(run: Run, config: Config, parts: Parts, directory: Path) -> None:
     root = source_root()
     run.params({**_logged_settings(config), **config.choices, **config.other_choices})
     source = provenance.source_state(root)
@@ -77,16 +90,9 @@ def ending(run: Run, config: Config, parts: Parts, outcome: Outcome, directory: 
         run.tags({"stopped_because": outcome.stopped_because})
     save_model(engine.model, str(directory / "weights.safetensors"))  # tied weights are written once
     np.save(directory / "loss_per_step.npy", np.concatenate(engine.losses))
-    _write_json(directory / "layers.json", engine.statistics.rows)
-    _write_json(directory / "history.json", engine.history)
-    _write_json(
-        directory / "results.json",
-        {
-            "metrics": outcome.metrics,
-            "weights_sha256": outcome.weights_sha256,
-            "predictions_sha256": outcome.predictions_sha256,
-        },
-    )
+    write_json(directory / "layers.json", engine.statistics.rows)
+    write_json(directory / "history.json", engine.history)
+    write_json(directory / RESULTS, asdict(outcome))
     if config.tracking.kind == "none":
         return
     for name in ("loss_per_step.npy", "layers.json"):
@@ -96,6 +102,16 @@ def ending(run: Run, config: Config, parts: Parts, outcome: Outcome, directory: 
     run.figure(learning_curves(engine.history, run_name(config), outcome.epoch), "curves.png")
     if config.tracking.model:
         log_model(run, nn.Sequential(engine.scaling, engine.model).cpu().eval(), _example(parts))
+
+
+def outcome_of(place: Place) -> Outcome:
+    """What a finished run came to."""
+    file = place.directory / place.results
+    try:
+        return Outcome(**json.loads(file.read_text()))
+    except (ValueError, TypeError) as error:
+        line = f"{file}: damaged ({type(error).__name__}); resume=never starts anew"
+        raise DataError(cut(line, LONGEST_LINE)) from None
 
 
 def _logged_settings(config: Config) -> dict[str, Any]:
@@ -122,7 +138,3 @@ def _device_name(config: Config) -> str:
     if device_of(config) == "cuda":
         return torch.cuda.get_device_name()
     return platform.processor() or platform.machine()
-
-
-def _write_json(path: Path, value: Any) -> None:
-    path.write_text(json.dumps(value, indent=1) + "\n")

@@ -59,7 +59,7 @@ def next_commands(config: Config) -> list[str]:
 
 def _command(config: Config, *flags: str, **changed: str) -> str:
     """The run's own overrides, but for those under a changed key."""
-    replaced = {"lr", *changed} if "optimizer" in changed else set(changed)
+    replaced = {"resume", *changed, *(["lr"] if "optimizer" in changed else [])}
     kept = [
         override for override in config.overrides if override.lstrip("+").split("=")[0].split(".")[0] not in replaced
     ]

@@ -5,31 +5,37 @@ from pathlib import Path
 
 from rich.console import Console
 
-from descent import assembly, record, report
+from descent import assembly, record, report, resuming
 from descent.callbacks.progress import progress
 from descent.config import Config, project_root
 from descent.interruption import interruptible
 from descent.outcome import Outcome, conclude
 from descent.reproducibility import computing
+from descent.tracking.destination import Destination
 from descent.tracking.logger import DescentLogger
 from descent.tracking.run import Run, open_run
-from descent.tracking.destination import Destination
 from descent.trainer import build_trainer
 
 
 def train(config: Config, directory: Path) -> float:
     """Train, test, record and report one configuration; returns the objective of the reported weights."""
     console = Console()
-    parts = assembly.assemble(config)
-    exact = config.determinism == "exact"
-    with (
-        computing(parts.threads, exact),
-        open_run(_destination(config), directory, name=record.run_name(config), tags=config.tags) as run,
-        interruptible(parts.engine),
-    ):
-        record.beginning(run, config, parts, directory)
-        outcome = fit(config, parts, run, directory, console)
-        record.ending(run, config, parts, outcome, directory)
+    with resuming.sitting(config, directory) as place:
+        if place.finished:
+            return record.outcome_of(place).objective
+        place, parts = resuming.adopt(place, config, assembly.assemble(config))
+        name, exact = record.run_name(config), config.determinism == "exact"
+        with (
+            computing(parts.threads, exact),
+            open_run(_destination(config), directory, local_id=place.local_id, name=name, tags=config.tags) as run,
+            interruptible(parts.engine),
+        ):
+            checkpoint = resuming.checkpoint(place)
+            resuming.announce(place, config, parts, checkpoint)
+            record.beginning(run, config, parts, place, again=checkpoint is not None)
+            outcome = fit(config, parts, run, directory, console, checkpoint)
+            record.ending(run, config, parts, outcome, directory)
+        place.kept(state="finished", where=run.where)
     report.show(console, config, parts, outcome, run.where, directory)
     return outcome.objective
 

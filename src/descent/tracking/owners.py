@@ -1,12 +1,11 @@
 """Which process a run belongs to, and the end of runs whose process is gone: a killed one cannot close its own."""
 
 import contextlib
-import os
 import socket
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-import psutil
+from descent.ownership import is_alive, this_process
 
 if TYPE_CHECKING:
     from descent.tracking.records import Opened
@@ -14,13 +13,12 @@ if TYPE_CHECKING:
 
 HOST, PID, STARTED = "owner.host", "owner.pid", "owner.started"
 GONE = "its process is gone"
-CLOCK_STEP = 1.0  # seconds by which the system's clock may have been set since
 
 
 def owner_tags() -> dict[str, str]:
     """This process, told apart from a later one of the same number by when it started."""
-    pid = os.getpid()
-    return {HOST: socket.gethostname(), PID: str(pid), STARTED: f"{psutil.Process(pid).create_time():.2f}"}
+    owner = this_process()
+    return {HOST: owner.host, PID: str(owner.pid), STARTED: f"{owner.started:.2f}"}
 
 
 def close_abandoned(store: "Store") -> int:
@@ -44,9 +42,6 @@ def is_held(opened: "Opened") -> bool:
 
 def _is_alive(tags: Mapping[str, str]) -> bool:
     try:
-        process = psutil.Process(int(tags[PID]))
-        if process.status() == psutil.STATUS_ZOMBIE:
-            return False
-        return bool(abs(process.create_time() - float(tags[STARTED])) <= CLOCK_STEP)
-    except (psutil.NoSuchProcess, KeyError, ValueError):
+        return is_alive(int(tags[PID]), float(tags[STARTED]))
+    except (KeyError, ValueError):
         return False

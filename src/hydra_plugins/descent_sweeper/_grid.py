@@ -9,13 +9,14 @@ from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn, JobStatus
+from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
 from rich.console import Console
 from rich.table import Table
 
 from descent import door
-from descent.errors import UsageError
+from descent.errors import DescentError, UsageError
 
 Point = list[str]
 STOPPED = (130, 143)  # by a signal: the rest of the grid is not wanted either
@@ -38,20 +39,20 @@ def run_grid(
     if (chosen := config.hydra.runtime.choices["hydra/launcher"]) != "basic":
         raise UsageError(f"hydra/launcher: got {chosen}, allowed basic; the points run here, one after another")
     points = grid_points(arguments, hydra_context)
-    if not door.admit([_composed(point, number, hydra_context, config) for number, point in enumerate(points)]):
+    composed = [_composed(point, number, hydra_context, config) for number, point in enumerate(points)]
+    if not door.admit(composed):
         return []
     launcher = Plugins.instance().instantiate_launcher(
         hydra_context=hydra_context, task_function=task_function, config=config
     )
-    directory = Path(config.hydra.sweep.dir)
-    directory.mkdir(parents=True, exist_ok=True)
+    directory = door.enter_sweep(config)
     (directory / "multirun.yaml").write_text(door.mask(OmegaConf.to_yaml(config)))
     returns: list[JobReturn] = []
     results: list[Result] = []
     for number, point in enumerate(points):
         print(f"[{number + 1}/{len(points)}] {_shown(point)}", flush=True)
-        returns.append(launcher.launch([point], initial_job_idx=number)[0])
-        results.append(_result(point, returns[-1]))
+        returns.append(_run(point, number, composed[number], launcher))
+        results.append(_result(point, returns[-1], _directory(composed[number])))
         if results[-1].exit_code in STOPPED:
             break
     _show(results, directory)
@@ -83,17 +84,35 @@ def _composed(point: Point, number: int, hydra_context: HydraContext, config: Di
     return composed
 
 
+def _directory(composed: DictConfig) -> Path:
+    return Path(composed.hydra.sweep.dir, str(composed.hydra.sweep.subdir))
+
+
+def _run(point: Point, number: int, composed: DictConfig, launcher: Launcher) -> JobReturn:
+    """Launch the point in a directory of its own; what is finished there already is not launched again."""
+    directory = _directory(composed)
+    job = JobReturn(overrides=point)
+    try:
+        job.return_value = door.enter_point(composed, directory)
+        job.status = JobStatus.COMPLETED
+    except (DescentError, OSError) as error:
+        job.return_value, job.status = error, JobStatus.FAILED
+        return job
+    try:
+        return job if job.return_value is not None else launcher.launch([point], initial_job_idx=number)[0]
+    finally:
+        door.leave_point(directory)
+
+
 def _shown(point: Point) -> str:
     return door.mask(" ".join(point))
 
 
-def _result(point: Point, job: JobReturn) -> Result:
+def _result(point: Point, job: JobReturn, directory: Path) -> Result:
     if job.status == JobStatus.COMPLETED:
         return Result(point, float(job.return_value))
     error: BaseException = job._return_value  # the property would print Hydra's own lines and raise
     why = door.one_line(error)
-    assert job.hydra_cfg is not None
-    directory = job.hydra_cfg.hydra.runtime.output_dir
     print(f"failed: {_shown(point)}: {why} ({directory})", file=sys.stderr, flush=True)
     return Result(point, None, why, door.exit_code(error))
 

@@ -1,0 +1,82 @@
+"""Which run somebody means: by its directory, its id, its name, or as the latest one."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from descent import place, rules
+from descent.errors import UsageError
+from descent.place import Damaged, Place
+
+KEY = "resume"
+WORDS = ("auto", "never")
+LATEST = "latest"
+SHORTEST_PREFIX = 8
+FOLDERS = ("runs", "sweeps")
+SHOWN = 3  # of the newest runs, where none is meant
+
+
+def find_run(text: str, root: Path, stored_id: Callable[[Path], str | None] = lambda directory: None) -> Place:
+    """The one run that the text means, or UsageError in one line. `stored_id` tells a tracking store's id of a run."""
+    if found := _at(Path(text).expanduser()):
+        return found
+    runs = sorted(runs_under(root), key=lambda run: run.created, reverse=True)
+    if text == LATEST and runs:
+        return runs[0]
+    for means in (_by_id, lambda run, text: stored_id(run.directory) == text, lambda run, text: run.name == text):
+        meant = [run for run in runs if means(run, text)]
+        if len(meant) == 1:
+            return meant[0]
+        if meant:
+            raise rules.refuse(KEY, text, "one run's id", f"{len(meant)} have that name or id: {_listed(meant)}")
+    raise _unknown(text, runs)
+
+
+def runs_under(root: Path) -> Iterator[Place]:
+    """Every run of the project that can be read. Runs that were put aside are not among them."""
+    for folder in FOLDERS:
+        yield from _runs_in(root / folder)
+
+
+def _runs_in(folder: Path) -> Iterator[Place]:
+    if not folder.is_dir():
+        return
+    if (folder / place.FILE).exists():
+        if found := _readable(folder):
+            yield found
+        return
+    for path in folder.iterdir():
+        if path.is_dir() and not path.is_symlink() and path.name != place.EARLIER:
+            yield from _runs_in(path)
+
+
+def _readable(directory: Path) -> Place | None:
+    try:
+        return place.read(directory)
+    except Damaged:
+        return None
+
+
+def _at(path: Path) -> Place | None:
+    """The run of a directory that was named as such."""
+    if not path.is_dir():
+        return None
+    found = place.read(path.resolve())
+    if found is None and len(path.parts) > 1:
+        raise rules.refuse(KEY, path, "a run's directory", f"there is no {place.FILE} in it")
+    return found
+
+
+def _by_id(run: Place, text: str) -> bool:
+    return len(text) >= SHORTEST_PREFIX and run.local_id.startswith(text)
+
+
+def _unknown(text: str, runs: list[Place]) -> UsageError:
+    newest = f"the newest: {_listed(runs)}" if runs else "there is no run yet"
+    close = rules.near(text, WORDS if text == LATEST else (*WORDS, LATEST)) or rules.near(
+        text, [run.name for run in runs]
+    )
+    return rules.refuse(KEY, text, "auto | never | latest | a run's id, name or directory", close or newest)
+
+
+def _listed(runs: list[Place]) -> str:
+    return ", ".join(f"{run.local_id[:SHORTEST_PREFIX]} {rules.cut(run.name, 12)}" for run in runs[:SHOWN])
