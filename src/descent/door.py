@@ -25,6 +25,7 @@ from descent import processes, rules
 from descent.composition import compose, explained, refuse_impossible, without_hydra
 from descent.config import Config, parse, project_root
 from descent.errors import DescentError, EnvironmentFault, UsageError
+from descent.tracking.courier import courier
 from descent.tracking.secrets import mask
 
 __all__ = [
@@ -123,6 +124,8 @@ def admit(composed: Sequence[DictConfig]) -> bool:
     for config in configs:
         if config.one_of_many and config.resume not in ("auto", "never"):
             raise rules.refuse("resume", config.resume, "auto | never in a multirun", "a run goes on alone")
+    if any(config.tracking.kind != "none" and not config.dry_run for config in configs):
+        courier.start()  # it imports what it needs while this process does
 
     from descent import dry_run, signatures
 
