@@ -1,32 +1,19 @@
-"""Wrong command lines, and what each is answered: one line that names the key, and nothing left on disk."""
+"""Wrong command lines that are refused before anything heavy is imported."""
 
 import json
-import os
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
-PROJECT = Path(__file__).parents[2]
+from e2e.refusals import PROJECT, Bad, check, names
+
 TRAIN = PROJECT / "src" / "train.py"
 TORCHLESS = Path(__file__).with_name("torchless.py")
-LONGEST_LINE = 200
-
-
-class Bad(NamedTuple):
-    """`near` is what must be offered in its place; None: nothing may be."""
-
-    line: str
-    key: str
-    near: str | None = None
-    says: str = ""
-    code: int = 2
-
 
 # Answered without torch, Lightning, MLflow, Optuna or scikit-learn.
 TORCH_FREE = [
@@ -245,6 +232,23 @@ TORCH_FREE = [
     Bad("-m 'regularization=[l2],[none,l2]'", "regularization"),
     Bad("-m 'regularization=[l2],[l3]'", "regularization", "l2"),
     Bad("-m model=mlp,cnn dataset=digits,synthetic", "model"),
+    # runs that go on
+    Bad("resume=atuo", "resume", "auto"),
+    Bad("resume=Never", "resume", "never"),
+    Bad("resume=lastest", "resume", "latest"),
+    Bad("resume=0123abcd", "resume", says="there is no run yet"),
+    Bad("resume=01234567 epochs=40", "resume", says="got 01234567"),
+    Bad("resume=/nowhere/at/all", "resume", says="a run's id, name or directory"),
+    Bad("resume=", "resume", says="got ''"),
+    Bad("resume=null", "resume"),
+    Bad("resume=true", "resume"),
+    Bad("resume=[auto]", "resume"),
+    Bad("resume=a,b", "resume", says="-m runs each"),
+    Bad("-m resume=0123abcd seed=0,1", "resume", says="auto | never in a multirun"),
+    Bad("-m resume=auto,0123abcd", "resume", says="got 0123abcd"),
+    Bad("checkpoint.seconds=-1", "checkpoint.seconds"),
+    Bad("checkpoint.every=0", "checkpoint.every"),
+    Bad("checkpoint.evry=5", "checkpoint.evry", "checkpoint.every"),
     # flags
     Bad("--foo", "unrecognized arguments"),
     Bad("-x", "unrecognized arguments"),
@@ -258,62 +262,6 @@ TORCH_FREE = [
     Bad("-m --cfg job", "--cfg"),
     Bad("--experimental-rerun config.pickle", "--experimental-rerun"),
 ]
-
-# What a target or Lightning takes is known once it is imported.
-AFTER_IMPORT = [
-    Bad("+optimizer.foo=1", "optimizer.foo"),
-    Bad("+optimizer.maximise=true", "optimizer.maximise", "maximize"),
-    Bad("+model.hiden=[3]", "model.hiden", "hidden"),
-    Bad("+trainer.foo=1", "trainer.foo"),
-    Bad("+trainer.max_tim=1", "trainer.max_tim", "max_time"),
-    Bad("+trainer.max_time=soon", "trainer.max_time"),
-    Bad("'trainer.callbacks=[{_target_: pytorch_lightning.callbacks.Typo}]'", "trainer.callbacks._target_"),
-    Bad("'trainer.callbacks=[{_target_: torch.nn.ReLU}]'", "trainer.callbacks"),
-    Bad("'trainer.callbacks=[{_target_: pytorch_lightning.callbacks.ModelCheckpoint}]'", "trainer.callbacks"),
-    Bad("'trainer.callbacks=[{_target_: pytorch_lightning.callbacks.EMAWeightAveraging}]'", "trainer.callbacks"),
-    Bad("'trainer.callbacks=[{_target_: pytorch_lightning.callbacks.RichProgressBar}]'", "trainer.callbacks"),
-    Bad(
-        "'trainer.callbacks=[{_target_: pytorch_lightning.callbacks.StochasticWeightAveraging, swa_lrs: 0.1}]'",
-        "trainer.callbacks",
-    ),
-    Bad(
-        "tracking=none 'trainer.callbacks=[{_target_: pytorch_lightning.callbacks.LearningRateMonitor}]'",
-        "trainer.callbacks",
-        says="tracking=local",
-    ),
-    Bad("-m dry_run=true,false", "dry_run"),
-    Bad("trainer.strategy=foo", "trainer.strategy"),
-    Bad("optimizer._target_=torch.optim.Adamm", "optimizer._target_"),
-    Bad("optimizer._target_=torch.optim", "optimizer._target_"),
-    Bad("model._target_=descent.models.mlp.MPL", "model._target_"),
-    Bad("model._target_=null", "model._target_"),
-    Bad("model._target_=descent.models.cnn.CNN", "model.hidden"),
-    Bad("-m lr=0.1 +optimizer.foo=1,2", "optimizer.foo"),
-    Bad("-m model=cnn 'model.channels=[8],[8,8,8,8,8]'", "model.pool"),
-    Bad("+optimizer.fused=true +optimizer.foreach=true", "optimizer"),
-    # known once the data and the model are there
-    Bad("model=cnn model.channels=[8,8,8,8,8]", "model.pool"),
-    Bad("regularization=[batch_norm] batch_size=4", "batch_size"),
-    Bad("hydra.run.dir={file}/below", "{file}/below", code=4),
-    Bad("-m hydra.sweep.dir={file}/below lr=0.1,0.2", "{file}/below", code=4),
-]
-
-
-def names(cases: Iterable[Bad]) -> list[str]:
-    return [case.line[:60] for case in cases]
-
-
-def check(case: Bad, code: int, out: str, err: str, left: list[str]) -> None:
-    assert code == case.code, err
-    assert out == ""
-    assert left == []
-    said = err.splitlines()
-    assert len(said) == 1, err
-    assert len(said[0]) <= LONGEST_LINE
-    assert said[0].startswith(f"{case.key}:")
-    assert case.says in said[0]
-    offered = f"did you mean {case.near}?" if case.near else "did you mean"
-    assert (offered in said[0]) == bool(case.near), said[0]
 
 
 @pytest.fixture(scope="module")
@@ -333,7 +281,7 @@ def ask(cases: list[Bad]) -> dict[str, dict[str, Any]]:
 
 
 def test_the_table_is_long_and_without_repeats():
-    lines = [case.line for case in TORCH_FREE + AFTER_IMPORT]
+    lines = [case.line for case in TORCH_FREE]
     assert len(lines) >= 60
     assert len(set(lines)) == len(lines)
 
@@ -341,23 +289,6 @@ def test_the_table_is_long_and_without_repeats():
 @pytest.mark.parametrize("case", TORCH_FREE, ids=names(TORCH_FREE))
 def test_refused_without_torch(answers, case):
     check(case, **answers[case.line])
-
-
-@pytest.mark.parametrize("case", AFTER_IMPORT, ids=names(AFTER_IMPORT))
-def test_refused_once_it_can_be_known(run_here, tmp_path, tmp_path_factory, case):
-    file = tmp_path_factory.mktemp("in_the_way") / "file"
-    file.touch()
-    case = case._replace(key=case.key.format(file=file), line=case.line.replace("{file}", str(file)))
-    answer = run_here(shlex.split(case.line))
-    check(case, answer.code, answer.out, answer.err, left=[str(path) for path in tmp_path.rglob("*")])
-
-
-def test_a_device_that_is_not_there(run_here, tmp_path):
-    torch = pytest.importorskip("torch")
-    if torch.cuda.is_available():
-        pytest.skip("this machine has a GPU")
-    answer = run_here(["device=cuda"])
-    check(Bad("", "device", code=4), answer.code, answer.out, answer.err, left=list(tmp_path.iterdir()))
 
 
 @pytest.mark.parametrize(
@@ -391,44 +322,3 @@ def test_debug_shows_where_it_came_from(run_here, monkeypatch):
     assert answer.code == 2
     assert "Traceback" in answer.err
     assert "lr: got -1" in answer.err.splitlines()[-1]
-
-
-# Good ones that need no torch either.
-
-
-@pytest.mark.parametrize(
-    ("line", "shown"),
-    [
-        ("--help", ["python src/train.py", "optimizer: adam, adamw, momentum, sgd", "Exit codes: 2 usage"]),
-        ("--cfg job", ["lr: 0.001", "hidden:", "allowed:"]),
-        ("--cfg job optimizer=sgd", ["lr: 0.1"]),
-        ("--hydra-help", ["--multirun"]),
-    ],
-)
-def test_a_question_is_answered(run_here, tmp_path, line, shown):
-    answer = run_here(shlex.split(line))
-    assert (answer.code, answer.err) == (0, "")
-    for part in shown:
-        assert part in answer.out
-    assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize(
-    ("typed", "offered"),
-    [
-        ("optimizer=ad", {"optimizer=adam", "optimizer=adamw"}),
-        ("batch_s", {"batch_size="}),
-        ("model=cnn model.ch", {"model.channels."}),
-    ],
-)
-def test_tab_completes(run_command, typed, offered):
-    line = f"train.py {typed}"
-    done = run_command(["-sc", "query=bash"], {"COMP_LINE": line, "COMP_POINT": str(len(line)), "TERM": "dumb"})
-    assert (done.returncode, done.stderr) == (0, "")
-    assert offered <= set(done.stdout.split())
-
-
-def test_the_environment_is_as_before(run_here):
-    before = dict(os.environ)
-    run_here(["lr=-1"])
-    assert {**os.environ, "HYDRA_FULL_ERROR": ""} == {**before, "HYDRA_FULL_ERROR": ""}
