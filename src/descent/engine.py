@@ -126,7 +126,6 @@ class Engine(pl.LightningModule):
         self._epoch, self._started = self.position[0], time.perf_counter()
         if self._earlier:
             engine_state.restore(self, self._earlier)
-            self.trainer.should_stop = self.stopped_because is not None
 
     def on_train_end(self) -> None:
         self.stepping = False
@@ -291,6 +290,7 @@ class Engine(pl.LightningModule):
             self._train_tally.load_state_dict(begun["tally"], self.device)
             self._gradient_norm = begun["gradient_norm"]
             self._publish(begun["metrics"])
+            engine_state.restore_random(self._earlier["random"])  # callbacks have begun this epoch before
         else:
             self.position = (self._epoch, 0)
         assert self._train_loader is not None

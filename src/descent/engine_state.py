@@ -26,6 +26,7 @@ def state_of(engine: "Engine") -> dict[str, Any]:
         "layers": engine.statistics.rows,
         "steps_done": engine.steps_done,
         "stopped_because": engine.stopped_because,
+        "ended": engine.trainer.should_stop and not engine.interrupted,  # by us, or by a callback of Lightning's
         "epoch": engine.epoch_state(),
         "random": _random_state(),
     }
@@ -44,7 +45,7 @@ def restore(engine: "Engine", state: dict[str, Any]) -> None:
     engine.statistics.rows = state["layers"]
     engine.steps_done = state["steps_done"]
     if recipe.epochs == state["epochs"]:
-        engine.stopped_because = state["stopped_because"]
+        engine.stopped_because, engine.trainer.should_stop = state["stopped_because"], state["ended"]
     engine.load_epoch_state(state["epoch"])
 
 

@@ -3,6 +3,7 @@
 import time
 from typing import TYPE_CHECKING, Any
 
+import torch
 from pytorch_lightning.callbacks import Checkpoint
 
 from descent.checkpoints import Checkpoints
@@ -39,6 +40,11 @@ class Checkpointing(Checkpoint):
         self._save(trainer, engine)
 
     def _save(self, trainer: "pl.Trainer", engine: "Engine") -> None:
-        if engine.position != self._saved:
+        if engine.position != self._saved and _is_finite(engine):
             trainer.save_checkpoint(self._checkpoints.folder / "next")
             self._saved, self._last = engine.position, time.monotonic()
+
+
+def _is_finite(engine: "Engine") -> bool:
+    """Whether training could go on: weights that the next loss will refuse must not push out good ones."""
+    return all(bool(torch.isfinite(weight).all()) for weight in engine.model.parameters())

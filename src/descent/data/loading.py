@@ -192,6 +192,7 @@ def _reader(split: Split, batches: _Batches, workers: int) -> DataLoader[tuple[T
         num_workers=workers,
         persistent_workers=workers > 0,
         worker_init_fn=partial(_end_with, os.getpid()),
+        generator=torch.Generator(),  # of its own: it draws one number an epoch, which would be missed elsewhere
         collate_fn=_as_it_is,  # type: ignore[arg-type]
     )
 
