@@ -18,7 +18,7 @@ from descent.data.scaling import Scaling
 from descent.data.split import Data
 from descent.engine import Engine, Recipe
 from descent.errors import DescentError, UsageError
-from descent.regularization.method import weights
+from descent.regularization.method import StepOwner, weights
 from descent.reproducibility import seeded
 from descent.restoring import BestWeights
 from descent.tasks.measures import measures_of
@@ -58,6 +58,8 @@ def assemble(config: Config, data: Data | None = None) -> Parts:
         model: nn.Module = _build("model", config.model, input_shape=data.input_shape, outputs=data.outputs)
     _refuse_lone_sample(model, batch_size, len(data.train), config.loader.drop_last)
     methods = [_build(f"regularization.{item.choice}", item) for item in config.regularization if item.target]
+    for method in methods:
+        method.join(model, data.outputs)
     callbacks = [_build("trainer.callbacks", Component("", one)) for one in config.trainer.get("callbacks") or []]
     work = sizing.multiply_adds(model, data.input_shape)
     hooked = config.trainer["devices"] > 1 or any(map(has_batch_hooks, callbacks))
@@ -86,6 +88,7 @@ def assemble(config: Config, data: Data | None = None) -> Parts:
         ),
         best=BestWeights(config.objective, config.direction, keep=config.restore == "best"),
         epochs=config.epochs,
+        owner=next((method for method in methods if isinstance(method, StepOwner)), StepOwner()),
         hooked=hooked,
     )
     threads = sizing.threads_for(work * batch_size) if config.threads == "auto" else config.threads

@@ -41,6 +41,11 @@ OURS = {
     "use_distributed_sampler": "nothing: every device already reads its own part",
     "reload_dataloaders_every_n_epochs": "nothing: the order already differs in every epoch",
 }
+# Items that would overrule each other, and in what.
+EXCLUSIVE = (
+    ("ema", "swa", "which weights are evaluated"),
+    ("batch_norm", "layer_norm", "the model's norm"),
+)
 _REGULARIZATION = re.compile(r"\+?regularization=\[(.*)\]", re.DOTALL)
 
 
@@ -94,6 +99,24 @@ def _regularization(settings: Mapping[str, Any]) -> None:
         raise refuse("regularization", f"[{','.join(items)}]", "[none] or other items", "leave out none")
     if not items:
         raise refuse("regularization", "[]", "at least one item", "use regularization=[none]")
+    for one, other, matter in EXCLUSIVE:
+        if one in items and other in items:
+            given = f"[{','.join(items)}]"
+            raise refuse("regularization", given, f"{one} or {other}", f"both decide {matter}: leave out one")
+
+
+def _clipping(settings: Mapping[str, Any]) -> None:
+    clipping = settings["regularization"].get("gradient_clipping")
+    if clipping and clipping["max_norm"] is None and clipping["max_value"] is None:
+        allowed = "a number here or in regularization.gradient_clipping.max_value"
+        raise refuse("regularization.gradient_clipping.max_norm", None, allowed, "or leave gradient_clipping out")
+
+
+def _step_owners(settings: Mapping[str, Any]) -> None:
+    """Both make the step's passes themselves."""
+    if "sam" in settings["regularization"] and str(settings["optimizer"].get("_target_")).endswith(".LBFGS"):
+        allowed = "with an optimizer that asks for one gradient a step"
+        raise refuse("regularization", "sam", allowed, "drop sam or choose another than lbfgs")
 
 
 def _trainer(settings: Mapping[str, Any]) -> None:
@@ -153,6 +176,13 @@ def _nesterov(settings: Mapping[str, Any]) -> None:
         raise refuse("optimizer.dampening", optimizer["dampening"], "0 with optimizer.nesterov=true")
 
 
+def _rprop(settings: Mapping[str, Any]) -> None:
+    """Rprop reads lr once, as the size of its first steps: a schedule would change nothing."""
+    target = str(settings["scheduler"].get("_target_", "Constant")).rpartition(".")[2]
+    if str(settings["optimizer"].get("_target_")).endswith(".Rprop") and target != "Constant":
+        raise refuse("scheduler", target.lower(), "constant with optimizer=rprop, which makes its own step sizes")
+
+
 def _monitors(settings: Mapping[str, Any]) -> None:
     task = settings["dataset"]["task"]
     wanted = {"objective": settings["objective"]}
@@ -210,12 +240,15 @@ def _devices(settings: Mapping[str, Any]) -> None:
 
 CHECKS = (
     _regularization,
+    _clipping,
+    _step_owners,
     _trainer,
     _splits,
     _shape,
     _batches,
     _weight_decay,
     _nesterov,
+    _rprop,
     _monitors,
     _validation,
     _loader,

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from descent.regularization.method import Method, weights
+from descent.regularization.method import Method, penalised
 
 
 class L2(Method):
@@ -17,9 +17,6 @@ class L2(Method):
         self.strength = strength
 
     def after_backward(self, parameters: Sequence[nn.Parameter]) -> None:
-        penalised: list[Tensor] = [weight for weight in weights(parameters) if weight.grad is not None]
-        gradients = [weight.grad for weight in penalised if weight.grad is not None]
-        if not gradients:
-            return
-        with torch.no_grad():
-            torch._foreach_add_(gradients, penalised, alpha=self.strength)
+        held, gradients = penalised(parameters)
+        if held:
+            torch._foreach_add_(gradients, held, alpha=self.strength)

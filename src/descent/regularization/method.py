@@ -22,6 +22,9 @@ class Method:
 
     rank = 50
 
+    def join(self, model: nn.Module, outputs: int) -> None:
+        """Called once, before the optimizer sees the weights; `outputs` counts the classes, or the targets."""
+
     def prepare(self, model: nn.Module) -> None:
         """Called once, with the model on its device."""
 
@@ -77,6 +80,12 @@ def moments(methods: Sequence[Method], moment: str) -> list[Callable[..., Any]]:
     return [
         getattr(method, moment) for method in ordered if getattr(type(method), moment) is not getattr(Method, moment)
     ]
+
+
+def penalised(parameters: Sequence[nn.Parameter]) -> tuple[list[Tensor], list[Tensor]]:
+    """The weights that have a gradient, and those gradients: what a penalty adds its own to."""
+    held: list[Tensor] = [weight.detach() for weight in weights(parameters) if weight.grad is not None]
+    return held, [weight.grad for weight in weights(parameters) if weight.grad is not None]
 
 
 def weights(parameters: Sequence[nn.Parameter]) -> list[nn.Parameter]:
