@@ -2,7 +2,7 @@
 
 float (0, 1]            a number of that interval; `inf` is open
 int [1, inf) | full     or a word
-list int [1, 4096]      a list; list+ is not empty, list2 has two items
+list int [1, 4096]      a list; list+ is not empty, list2 has two items; list list int is a list of lists
 name, metric, labels    a file's name, a metric of the task, a map of plain values
 follows lr              not a knob of its own: the value stands at that path
 """
@@ -68,7 +68,7 @@ def described(rule: str) -> str:
 def _described_part(part: str) -> str:
     if found := _LIST.fullmatch(part):
         size = {"": "list of", "+": "list, not empty, of"}.get(found[1] or "", f"list of {found[1]}")
-        return f"{size} {_WORDS.get(found[2], found[2])}"
+        return f"{size} {_described_part(found[2])}"
     return _WORDS.get(part, part)
 
 
@@ -109,7 +109,7 @@ def cut(text: str, room: int) -> str:
 @cache
 def _compile(rule: str) -> Check:
     if listed := _LIST.fullmatch(rule.split(" | ")[0]):
-        item = _either([_compile_one(listed[2])])
+        item = _compile(listed[2])
         checks = [_list(listed[1] or "", item), *map(_compile_one, rule.split(" | ")[1:])]
         return _either(checks)
     return _either([_compile_one(part) for part in rule.split(" | ")])

@@ -1,5 +1,6 @@
 """How large a model is, and what follows from it: threads, minibatches a chunk, time."""
 
+import math
 import os
 from collections.abc import Sequence
 
@@ -25,10 +26,18 @@ def multiply_adds(model: nn.Module, input_shape: Sequence[int]) -> int:
     was_training = model.training
     model.eval()
     first = next(model.parameters())
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+    counted = {torch.ops.aten.mkldnn_rnn_layer: _recurrent_flops}
+    with torch.no_grad(), FlopCounterMode(display=False, custom_mapping=counted) as counter:
         model(torch.zeros(1, *input_shape, device=first.device, dtype=first.dtype))
     model.train(was_training)
     return int(counter.get_total_flops()) // 2
+
+
+def _recurrent_flops(
+    steps: Sequence[int], weight: Sequence[int], recurrent: Sequence[int], *_: object, **__: object
+) -> int:
+    """Of one layer in one direction over [steps, samples, features]: torch has no formula of its own for it."""
+    return 2 * steps[0] * steps[1] * (math.prod(weight) + math.prod(recurrent))
 
 
 def threads_for(work: int) -> int:

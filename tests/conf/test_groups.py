@@ -22,12 +22,35 @@ SHORT = ["epochs=1", "batch_size=1000"]  # two steps on 1,437 samples
 IMAGES = ["dataset=synthetic", "dataset.kind=image", "dataset.shape=[1,8,8]", "dataset.samples=60", "batch_size=24"]
 
 
+# What the tables of pairs train of the larger models.
+SMALLER = {
+    "alexnet": ["model.channels=[4,8,8,8,8]", "model.hidden=[16]"],
+    "resnet": ["model.channels=[4,8]"],
+    "vgg": ["model.blocks=[[4,4],[8]]"],
+    "lstm": ["model.hidden=8"],
+}
+
+
 def label(file: Path) -> str:
     return f"{file.parent.name}/{file.stem}"
 
 
 def override(group: str, *choices: str) -> str:
     return f"{group}=[{','.join(choices)}]" if group == "regularization" else f"{group}={choices[0]}"
+
+
+def read(group: str, choice: str) -> dict:
+    return yaml.safe_load((CONF / group / f"{choice}.yaml").read_text())
+
+
+def small(model: str) -> list[str]:
+    return [f"model={model}", *SMALLER.get(model, [])]
+
+
+def lacks(model: str, regularization: str) -> str:
+    """What the regularization requires of a model and this one does not take."""
+    group, _, argument = str(read("regularization", regularization).get("requires", "")).partition(".")
+    return argument if group == "model" and argument not in read("model", model) else ""
 
 
 def pairs(*groups: str) -> list[tuple[str, str]]:
@@ -138,7 +161,7 @@ def test_every_experiment_trains(composed, tmp_path, choice):
 @pytest.mark.parametrize(("model", "optimizer"), pairs("model", "optimizer"))
 def test_every_model_under_every_optimizer(composed, tmp_path, model, optimizer):
     shape = two_steps(optimizer, *IMAGES, "epochs=1")
-    engine = trained(composed(f"model={model}", f"optimizer={optimizer}", *shape), tmp_path)
+    engine = trained(composed(*small(model), f"optimizer={optimizer}", *shape), tmp_path)
     assert engine.history["train/lr"][0][1] == composed(f"optimizer={optimizer}").lr
 
 
@@ -159,17 +182,26 @@ def test_every_scheduler_on_every_optimizer(composed, scheduler, optimizer):
 
 @pytest.mark.parametrize(("regularization", "model"), pairs("regularization", "model"))
 def test_every_regularization_of_every_model(composed, tmp_path, regularization, model):
-    config = composed(override("regularization", regularization), f"model={model}", *IMAGES, "epochs=1")
-    assert config.choices["regularization"] == regularization
-    trained(config, tmp_path)
+    def compose():
+        return composed(override("regularization", regularization), *small(model), *IMAGES, "epochs=1")
+
+    if missing := lacks(model, regularization):
+        with pytest.raises(UsageError, match=f"^regularization: got {regularization}, .* a model that takes {missing}"):
+            compose()
+    else:
+        assert compose().choices["regularization"] == regularization
+        trained(compose(), tmp_path)
 
 
-@pytest.mark.parametrize("model", CHOICES["model"])
-def test_regularization_reaches_the_model(composed, model):
-    plain = str(assemble(composed(f"model={model}", *IMAGES)).engine.model)
-    both = str(assemble(composed(f"model={model}", "regularization=[dropout,batch_norm]", *IMAGES)).engine.model)
-    assert "Dropout" not in plain and "BatchNorm" not in plain
-    assert "p=0.2" in both and "BatchNorm" in both
+@pytest.mark.parametrize(("item", "layer"), [("dropout", "Dropout(p=0.2"), ("batch_norm", "BatchNorm")])
+def test_regularization_reaches_the_model(composed, item, layer):
+    takers = [model for model in CHOICES["model"] if not lacks(model, item)]
+    assert {"mlp", "cnn", "vgg", "alexnet", "resnet"} <= set(takers)
+    for model in takers:
+        plain = str(assemble(composed(*small(model), *IMAGES)).engine.model)
+        built = str(assemble(composed(*small(model), f"regularization=[{item}]", *IMAGES)).engine.model)
+        assert (layer in plain) == ((model, item) == ("resnet", "batch_norm"))  # which has one anyway
+        assert layer in built
 
 
 @pytest.mark.parametrize("two", list(combinations(CHOICES["regularization"], 2)), ids="+".join)
@@ -204,8 +236,8 @@ def test_every_model_on_every_dataset(composed, tmp_path, model, dataset):
     def compose():
         return composed(f"model={model}", f"dataset={dataset}", "batch_size=700", "epochs=1")
 
-    if (model, dataset) == ("cnn", "synthetic"):  # a table by default
-        with pytest.raises(UsageError, match=r"^model: got cnn, allowed with dataset.kind=image"):
+    if read("model", model).get("requires") == "dataset.kind=image" and dataset == "synthetic":  # a table by default
+        with pytest.raises(UsageError, match=f"^model: got {model}, allowed with dataset.kind=image"):
             compose()
     else:
         assert assemble(compose()).engine.model

@@ -39,6 +39,11 @@ REFUSED = Mismatch
         ("int [0, inf)", False, REFUSED),
         ("int [0, inf)", 1.0, REFUSED),
         ("int [0, inf)", "1", REFUSED),
+        # lists of lists
+        ("list+ list+ int [1, 9]", [[1, 2], [3]], [[1, 2], [3]]),
+        ("list+ list+ int [1, 9]", [[1], []], REFUSED),
+        ("list+ list+ int [1, 9]", [1], REFUSED),
+        ("list+ list+ int [1, 9]", [[0]], REFUSED),
         # words
         ("epoch | step", "step", "step"),
         ("epoch | step", "steps", REFUSED),

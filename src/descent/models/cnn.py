@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from descent.errors import UsageError
+from descent.models.initialisation import initialise
 from descent.models.layers import ACTIVATIONS, IMAGE_NORMS, dropped, normed
+from descent.models.shapes import pooled, refuse_kernel, side_of
 
 
 class CNN(nn.Module):
@@ -16,38 +17,46 @@ class CNN(nn.Module):
         input_shape: Sequence[int],
         outputs: int,
         channels: Sequence[int],
+        filters: int | None = None,
+        depth: int | None = None,
         kernel: int = 3,
         pool: int = 2,
         activation: str = "relu",
         norm: str = "none",
         dropout: float = 0.0,
+        init: str = "default",
     ) -> None:
         super().__init__()
-        _refuse_collapse(input_shape, len(channels), pool)
+        kernels = kernels_of(channels, filters, depth)
+        _refuse_collapse(side_of(input_shape, "cnn"), len(kernels), kernel, pool)
         layers: list[nn.Module] = []
-        depth = input_shape[0]
-        for wider in channels:
+        before = input_shape[0]
+        for wider in kernels:
             layers += [
-                nn.Conv2d(depth, wider, kernel, padding=kernel // 2),
+                nn.Conv2d(before, wider, kernel, padding=kernel // 2),
                 *normed(IMAGE_NORMS, norm, wider),
                 ACTIVATIONS[activation](),
             ]
             layers += [*([nn.MaxPool2d(pool)] if pool > 1 else []), *dropped(dropout)]
-            depth = wider
+            before = wider
         self.features = nn.Sequential(*layers)
-        self.head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(depth, outputs))
+        self.head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(before, outputs))
+        initialise(self, init)
 
     def forward(self, inputs: Tensor) -> Tensor:
         return self.head(self.features(inputs))  # type: ignore[no-any-return]
 
 
-def _refuse_collapse(input_shape: Sequence[int], blocks: int, pool: int) -> None:
-    if len(input_shape) != 3:
-        raise UsageError(f"model: got cnn, allowed mlp for inputs of shape {list(input_shape)}, which are no images")
-    side = min(input_shape[1:])
-    for block in range(blocks):
-        if side < pool:
-            raise UsageError(
-                f"model.pool: got {pool}, allowed 1 to {side} (pixels left at block {block + 1}); use fewer channels"
-            )
-        side //= pool
+def kernels_of(channels: Sequence[int], filters: int | None, depth: int | None) -> list[int]:
+    """The kernels of each block; filters and depth, where given, start at `filters` and double with every block."""
+    if filters is None and depth is None:
+        return list(channels)
+    first = channels[0] if filters is None else filters
+    return [first * 2**block for block in range(len(channels) if depth is None else depth)]
+
+
+def _refuse_collapse(side: int, blocks: int, kernel: int, pool: int) -> None:
+    for block in range(1, blocks + 1):
+        after = pooled(side, pool, f"block {block}", "channels")
+        refuse_kernel(side, kernel, f"block {block}")
+        side = after

@@ -1,0 +1,29 @@
+"""What is left of an image, layer by layer: one that would vanish is refused with the layer's name."""
+
+from collections.abc import Sequence
+
+from descent.errors import UsageError
+
+
+def side_of(input_shape: Sequence[int], model: str) -> int:
+    """The shorter side of the images that a model of images gets."""
+    if len(input_shape) != 3:
+        raise UsageError(
+            f"model: got {model}, allowed mlp for inputs of shape {list(input_shape)}, which are no images"
+        )
+    return min(input_shape[1:])
+
+
+def refuse_kernel(side: int, kernel: int, layer: str) -> None:
+    """A padded convolution keeps the size, but a kernel so wide has taps that see nothing but padding."""
+    if kernel > 2 * side - 1:
+        raise UsageError(
+            f"model.kernel: got {kernel}, allowed 1 to {2 * side - 1} ({layer} sees images of side {side})"
+        )
+
+
+def pooled(side: int, pool: int, layer: str, fewer: str) -> int:
+    """The side after pooling; at least one pixel must be left. `fewer` is the key that has fewer layers."""
+    if side < pool:
+        raise UsageError(f"model.pool: got {pool}, allowed 1 to {side} (pixels left at {layer}); use fewer {fewer}")
+    return side // pool
