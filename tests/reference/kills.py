@@ -1,0 +1,34 @@
+"""A callback that kills its own process, once for each line of a plan."""
+
+import os
+import signal
+from pathlib import Path
+
+import pytorch_lightning as pl
+
+
+class Kills(pl.Callback):
+    """Takes the plan's first line away and dies there: in `step 7` of its sitting, before the second `replace 2`.
+
+    It has no hook for batches, so that a chunk stays as large as it is without it.
+    """
+
+    def __init__(self, plan):
+        self.plan = Path(plan)
+
+    def on_fit_start(self, trainer, module):
+        lines = self.plan.read_text().splitlines() if self.plan.exists() else []
+        if not lines:
+            return
+        self.plan.write_text("\n".join(lines[1:]))
+        place, count = lines[0].split()
+        holder = module.recipe.owner if place == "step" else os
+        original, left = getattr(holder, place), [int(count)]
+
+        def counted(*arguments, **named):
+            left[0] -= 1
+            if left[0] == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return original(*arguments, **named)
+
+        setattr(holder, place, counted)
