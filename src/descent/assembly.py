@@ -21,6 +21,7 @@ from descent.errors import DescentError, UsageError
 from descent.regularization.method import StepOwner, weights
 from descent.reproducibility import seeded
 from descent.restoring import BestWeights
+from descent.tasks.losses import outputs_for
 from descent.tasks.measures import measures_of
 from descent.trainer import device_of, has_batch_hooks
 
@@ -54,8 +55,9 @@ def assemble(config: Config, data: Data | None = None) -> Parts:
     data = data or load(config)
     contradictions.refuse_batches(config.batch_size, config.accumulate, len(data.train))
     batch_size = len(data.train) if config.batch_size == "full" else config.batch_size
+    loss = _build("loss", config.loss)
     with seeded(config.seed, "initialisation"):
-        model: nn.Module = _build("model", config.model, input_shape=data.input_shape, outputs=data.outputs)
+        model: nn.Module = _build("model", config.model, input_shape=data.input_shape, outputs=outputs_for(loss, data))
     _refuse_lone_sample(model, batch_size, len(data.train), config.loader.drop_last)
     methods = [_build(f"regularization.{item.choice}", item) for item in config.regularization if item.target]
     for method in methods:
@@ -73,7 +75,7 @@ def assemble(config: Config, data: Data | None = None) -> Parts:
         optimizer=optimizer,
         schedule=_build("scheduler", config.scheduler),
         methods=methods,
-        loss=_build("loss", config.loss),
+        loss=loss,
         measures=measures_of(data.task),
         feed=Feed(
             batch_size,

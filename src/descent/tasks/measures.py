@@ -16,11 +16,16 @@ class Measures(Protocol):
     def metrics(self, sums: Tensor) -> dict[str, float]: ...
 
 
+def predicted(outputs: Tensor) -> Tensor:
+    """The class of each sample; a single output stands for the log-odds of class 1."""
+    return outputs.argmax(1) if outputs.shape[1] > 1 else (outputs[:, 0] > 0).long()
+
+
 class Classification:
     """Sums: samples, correct ones."""
 
     def sums(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        correct = (outputs.argmax(1) == targets).sum()
+        correct = (predicted(outputs) == targets).sum()
         return torch.stack([correct.new_tensor(len(targets)), correct])
 
     def metrics(self, sums: Tensor) -> dict[str, float]:
