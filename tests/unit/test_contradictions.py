@@ -45,6 +45,19 @@ def test_what_is_fine_passes():
     [
         ({"regularization": {"none": {}, "l2": {}}}, "regularization: got [l2,none], allowed [none] or other items"),
         ({"regularization": {}}, "regularization: got [], allowed at least one item"),
+        ({"regularization": {"ema": {}, "swa": {}}}, "regularization: got [ema,swa], allowed ema or swa; both decide"),
+        (
+            {"regularization": {"batch_norm": {}, "layer_norm": {}}},
+            "regularization: got [batch_norm,layer_norm], allowed batch_norm or layer_norm; both decide the model's norm",
+        ),
+        (
+            {"regularization": {"gradient_clipping": {"max_norm": None, "max_value": None}}},
+            "regularization.gradient_clipping.max_norm: got null, allowed a number here or",
+        ),
+        (
+            {"regularization": {"sam": {}}, "optimizer": {"lr": 1.0, "_target_": "torch.optim.LBFGS"}},
+            "regularization: got sam, allowed with an optimizer that asks for one gradient a step",
+        ),
         ({"trainer": {"devices": 1, "max_epochs": 3}}, "trainer.max_epochs: not Lightning's to do here; use epochs=…"),
         ({"dataset.val_fraction": 0.9}, "dataset.val_fraction: got 0.9, allowed val_fraction + test_fraction below 1"),
         ({"dataset.val_fraction": 0.001}, "dataset.val_fraction: got 0.001, allowed 0, or enough"),
@@ -86,6 +99,8 @@ def test_a_contradiction_is_named(changes, line):
         {"dataset.kind": "image", "dataset.shape": [1, 8, 8]},
         {"optimizer.nesterov": True, "optimizer.dampening": 0.0},
         {"optimizer.nesterov": False, "optimizer.dampening": 0.1},
+        {"regularization": {"gradient_clipping": {"max_norm": None, "max_value": 1.0}}},
+        {"regularization": {"sam": {}, "ema": {}, "batch_norm": {}}},
         {"trainer.check_val_every_n_epoch": 3},
         {"loader.workers": 1, "loader.stream": True},
         {"dataset": {"task": "regression", "val_fraction": 0.1, "test_fraction": 0.1}, "objective": "val/r2"},
