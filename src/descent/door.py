@@ -24,7 +24,7 @@ from omegaconf import DictConfig, OmegaConf
 from descent import processes, rules
 from descent.composition import compose, explained, refuse_impossible, without_hydra
 from descent.config import Config, parse, project_root
-from descent.errors import DescentError, EnvironmentFault, UsageError
+from descent.errors import DescentError, EnvironmentFault, Interrupted, UsageError
 from descent.tracking.courier import courier
 from descent.tracking.secrets import mask
 
@@ -211,6 +211,12 @@ def _or_forgotten(job: Callable[[], Any], directory: Path) -> Any:
     """What turns out to be unusable while it is built leaves no more than what is refused before."""
     try:
         return job()
+    except Interrupted as error:
+        from descent import finding
+
+        if hint := finding.way_on(directory, project_root()):
+            error.args = (f"{error}; {hint}",)
+        raise
     except UsageError:
         from descent import place
 

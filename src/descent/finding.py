@@ -31,6 +31,15 @@ def find_run(text: str, root: Path, stored_id: Callable[[Path], str | None] = la
     raise _unknown(text, runs)
 
 
+def way_on(directory: Path, root: Path) -> str:
+    """What a person types to go on with the run of a directory; nothing where it holds none."""
+    run = _readable(directory)
+    if run is None:
+        return ""
+    listed = any(directory.resolve().is_relative_to((root / folder).resolve()) for folder in FOLDERS)
+    return f"{KEY}={run.local_id[:SHORTEST_PREFIX] if listed else directory} goes on with it"
+
+
 def runs_under(root: Path) -> Iterator[Place]:
     """Every run of the project that can be read. Runs that were put aside are not among them."""
     for folder in FOLDERS:

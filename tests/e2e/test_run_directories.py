@@ -120,7 +120,8 @@ def stopped(tmp_path_factory):
 
 def test_a_signal_leaves_a_run_that_can_go_on(stopped):
     assert stopped["first"].returncode == 130
-    assert one_line(stopped["first"]).startswith("interrupted by SIGINT")
+    line = f"interrupted by SIGINT; resume={stopped['run'][:8]} goes on with it"
+    assert one_line(stopped["first"]) == line
 
 
 def test_its_id_alone_goes_on_with_it(stopped):

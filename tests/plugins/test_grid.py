@@ -111,7 +111,7 @@ def test_the_points_are_hydras(context, arguments):
         (["seed=range(1,4)"], [["seed=1"], ["seed=2"], ["seed=3"]]),
         (["a=1,2", "b=x"], [["a=1", "b=x"], ["a=2", "b=x"]]),
         (["a=1,2", "b=3,4"], [["a=1", "b=3"], ["a=1", "b=4"], ["a=2", "b=3"], ["a=2", "b=4"]]),
-        (["model=glob(*)"], [["model=cnn"], ["model=mlp"]]),
+        (["tracking=glob(*)"], [["tracking=local"], ["tracking=none"], ["tracking=server"]]),
         (["regularization=[l2],[dropout,l2]"], [["regularization=[l2]"], ["regularization=[dropout,l2]"]]),
     ],
 )

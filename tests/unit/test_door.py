@@ -120,4 +120,5 @@ def test_an_error_that_is_not_the_composition_s_stays_itself():
 
 
 def test_the_groups_are_the_folders():
-    assert composition.groups()["model"] == ["cnn", "mlp"]
+    assert {"cnn", "mlp"} <= set(composition.groups()["model"])
+    assert "hydra" not in composition.groups()

@@ -4,7 +4,7 @@ import pytest
 
 from descent import place
 from descent.errors import UsageError
-from descent.finding import find_run, runs_under
+from descent.finding import find_run, runs_under, way_on
 
 
 @pytest.fixture
@@ -101,3 +101,15 @@ def test_a_directory_without_a_run(tmp_path):
 
 def test_a_damaged_one_that_is_named(runs, tmp_path):
     assert "run.json: damaged" in refused(str(tmp_path / "runs" / "2026-01-04" / "10-bad"), tmp_path)
+
+
+@pytest.mark.parametrize("key", ["first", "point"])
+def test_the_way_on_leads_to_the_run(runs, tmp_path, key):
+    word = way_on(runs[key].directory, tmp_path).removesuffix(" goes on with it").removeprefix("resume=")
+    assert word == runs[key].local_id[:8]
+    assert find_run(word, tmp_path) == runs[key]
+
+
+def test_the_way_on_to_a_run_elsewhere_is_its_directory(runs, tmp_path):
+    assert way_on(runs["first"].directory, tmp_path / "other") == f"resume={runs['first'].directory} goes on with it"
+    assert way_on(tmp_path, tmp_path) == ""
