@@ -107,7 +107,7 @@ class TrainingLoader:
         return [*minibatches, batches] if self._first < batches else []
 
     def _gathered(self, pieces: list[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
-        if self._reader:
+        if self._reader is not None:  # it is false while it has no batches
             self._batches.pieces = pieces
             for inputs, targets in self._reader:
                 yield inputs.to(self._device, non_blocking=True), targets.to(self._device, non_blocking=True)
