@@ -56,12 +56,12 @@ def test_the_refusal_in_the_readme_is_the_one_given(run_here):
 
 
 def test_the_optimizer_of_the_guide_is_three_small_edits(tmp_path, run_here):
-    block = re.search(r"conf/optimizer/rmsprop\.yaml`:\n\n\s+```yaml\n(.*?)```", TEXT["CONTRIBUTING.md"], re.DOTALL)[1]
+    block = re.search(r"conf/optimizer/amsgrad\.yaml`:\n\n\s+```yaml\n(.*?)```", TEXT["CONTRIBUTING.md"], re.DOTALL)[1]
     text = "\n".join(line.removeprefix("   ") for line in block.splitlines())
     assert yaml.safe_load(text)["lr"] == 0.001
     (tmp_path / "conf" / "optimizer").mkdir(parents=True)
-    (tmp_path / "conf" / "optimizer" / "rmsprop.yaml").write_text(text)
-    answer = run_here(["--config-dir", str(tmp_path / "conf"), "optimizer=rmsprop", "epochs=1", "tracking=none"])
+    (tmp_path / "conf" / "optimizer" / "amsgrad.yaml").write_text(text)
+    answer = run_here(["--config-dir", str(tmp_path / "conf"), "optimizer=amsgrad", "epochs=1", "tracking=none"])
     assert answer.code == 0, answer.err
 
 

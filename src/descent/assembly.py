@@ -1,6 +1,5 @@
 """From a Config to the objects that train. The only place where a `_target_` becomes an object."""
 
-import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +17,7 @@ from descent.data.scaling import Scaling
 from descent.data.split import Data
 from descent.engine import Engine, Recipe
 from descent.errors import DescentError, UsageError
-from descent.regularization.method import StepOwner, weights
+from descent.optim import building
 from descent.reproducibility import seeded
 from descent.restoring import BestWeights
 from descent.tasks.losses import outputs_for
@@ -69,7 +68,8 @@ def assemble(config: Config, data: Data | None = None) -> Parts:
     row_bytes = 4 * data.train.inputs[0].numel()
     fitting = 1 if hooked else sizing.chunk_for(work * step_rows, row_bytes, step_rows, device_of(config))
     chunk = fitting if config.loader.chunk == "auto" or hooked else config.loader.chunk
-    optimizer = _optimizer(config)
+    factory = _build("optimizer", config.optimizer)
+    optimizer = building.on_model(factory, config.weight_decay)
     _try_optimizer(config, optimizer, model)
     recipe = Recipe(
         optimizer=optimizer,
@@ -90,7 +90,7 @@ def assemble(config: Config, data: Data | None = None) -> Parts:
         ),
         best=BestWeights(config.objective, config.direction, keep=config.restore == "best"),
         epochs=config.epochs,
-        owner=next((method for method in methods if isinstance(method, StepOwner)), StepOwner()),
+        owner=building.owner_of(factory, methods),
         hooked=hooked,
     )
     threads = sizing.threads_for(work * batch_size) if config.threads == "auto" else config.threads
@@ -108,25 +108,6 @@ def _build(key: str, component: Component, **provided: Any) -> Any:
         raise UsageError(
             rules.cut(f"{key}: {component.target} cannot be built: {cause}", rules.LONGEST_LINE)
         ) from error
-
-
-def _optimizer(config: Config) -> Callable[[nn.Module], Optimizer]:
-    """A function of the model: decay acts on weights, not on biases and norms; fused kernels where torch has them."""
-    factory = _build("optimizer", config.optimizer)
-    takes = inspect.signature(factory.func).parameters
-    decided = {"fused", "foreach", "differentiable"} & set(config.optimizer.settings)
-    fused = {"fused": True} if "fused" in takes and not decided else {}
-
-    def build(model: nn.Module) -> Optimizer:
-        parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-        decayed = {id(weight) for weight in weights(parameters)}
-        groups: Any = parameters
-        if config.weight_decay > 0:
-            exempt = [parameter for parameter in parameters if id(parameter) not in decayed]
-            groups = [{"params": weights(parameters)}, {"params": exempt, "weight_decay": 0.0}]
-        return factory(groups, **fused)  # type: ignore[no-any-return]
-
-    return build
 
 
 def _try_optimizer(config: Config, build: Callable[[nn.Module], Optimizer], model: nn.Module) -> None:

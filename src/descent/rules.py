@@ -4,6 +4,7 @@ float (0, 1]            a number of that interval; `inf` is open
 int [1, inf) | full     or a word
 list int [1, 4096]      a list; list+ is not empty, list2 has two items; list list int is a list of lists
 name, metric, labels    a file's name, a metric of the task, a map of plain values
+true                    nothing else: a choice that would be another one without it
 follows lr              not a knob of its own: the value stands at that path
 """
 
@@ -178,6 +179,12 @@ def _typed(*types: type) -> Check:
     return run
 
 
+def _true(value: Any) -> bool:
+    if value is not True:
+        raise Mismatch
+    return True
+
+
 def _text(value: Any) -> str:
     if not isinstance(value, str) or not value:
         raise Mismatch
@@ -201,6 +208,7 @@ def _matching(pattern: re.Pattern[str]) -> Check:
 
 _KINDS: dict[str, Check] = {
     "bool": _typed(bool),
+    "true": _true,
     "str": _text,
     "map": _typed(dict),
     "labels": _labels,
