@@ -199,17 +199,24 @@ def unknown_key(path: str, whole: Mapping[str, Any]) -> UsageError:
 
 def _obey(path: str, value: Any, rule: str, whole: dict[str, Any]) -> Any:
     if rule.startswith("follows "):
-        source, _, default = rule.removeprefix("follows ").partition(" else ")
-        expected = contradictions.lookup(whole, source, default)
-        if str(value) != str(expected):
-            item = source.split(".")[1] if source.startswith("regularization.") else ""
-            hint = f"set {source}={value} instead" + (f", with {item} in regularization=[…]" if item else "")
-            raise refuse(path, value, f"the value of {source}", hint)
-        return value
+        return _follow(path, value, rule.removeprefix("follows ").split(" else "), whole)
     try:
         return rules.check(rule, value)
     except rules.Mismatch:
         raise refuse(path, value, rule, rules.near(str(value), rules.words(rule))) from None
+
+
+def _follow(path: str, value: Any, ways: list[str], whole: dict[str, Any]) -> Any:
+    """`a.b else c.d else word`: the first path that exists decides, the word where none does."""
+    sources, default = (ways[:-1], ways[-1]) if len(ways) > 1 else (ways, "")
+    given = [contradictions.lookup(whole, source) for source in sources]
+    expected = next((found for found in given if found is not None), default)
+    if str(value) == str(expected):
+        return value
+    source = next((one for one in sources if f".{value}_" in one), sources[0])
+    item = source.split(".")[1] if source.startswith("regularization.") else ""
+    hint = f"set {source}={value} instead" + (f", with {item} in regularization=[…]" if item else "")
+    raise refuse(path, value, f"the value of {source}", hint)
 
 
 def _listed(value: Any) -> list[str]:

@@ -112,6 +112,14 @@ def _clipping(settings: Mapping[str, Any]) -> None:
         raise refuse("regularization.gradient_clipping.max_norm", None, allowed, "or leave gradient_clipping out")
 
 
+def _stopping(settings: Mapping[str, Any]) -> None:
+    stopping = settings["regularization"].get("early_stopping", {})
+    ends = [stopping[key] for key in ("patience", "target", "gradient_norm") if key in stopping]
+    if ends and all(end is None for end in ends):
+        allowed = "a number here, in target or in gradient_norm"
+        raise refuse("regularization.early_stopping.patience", None, allowed, "or leave early_stopping out")
+
+
 def _step_owners(settings: Mapping[str, Any]) -> None:
     """Both make the step's passes themselves."""
     if "sam" in settings["regularization"] and str(settings["optimizer"].get("_target_")).endswith(".LBFGS"):
@@ -178,9 +186,22 @@ def _nesterov(settings: Mapping[str, Any]) -> None:
 
 def _rprop(settings: Mapping[str, Any]) -> None:
     """Rprop reads lr once, as the size of its first steps: a schedule would change nothing."""
+    if not str(settings["optimizer"].get("_target_")).endswith(".Rprop"):
+        return
     target = str(settings["scheduler"].get("_target_", "Constant")).rpartition(".")[2]
-    if str(settings["optimizer"].get("_target_")).endswith(".Rprop") and target != "Constant":
+    if target != "Constant":
         raise refuse("scheduler", target.lower(), "constant with optimizer=rprop, which makes its own step sizes")
+    if warmup := settings["scheduler"].get("warmup"):
+        raise refuse("scheduler.warmup", warmup, "0 with optimizer=rprop, which makes its own step sizes")
+
+
+def _warmup(settings: Mapping[str, Any]) -> None:
+    length, unit = (settings["scheduler"].get(key) for key in ("warmup", "warmup_interval"))
+    epochs = settings["epochs"]
+    if unit == "epoch" and length >= epochs:
+        raise refuse(
+            "scheduler.warmup", length, f"0 to {epochs - 1}, below epochs", "or scheduler.warmup_interval=step"
+        )
 
 
 def _monitors(settings: Mapping[str, Any]) -> None:
@@ -241,6 +262,7 @@ def _devices(settings: Mapping[str, Any]) -> None:
 CHECKS = (
     _regularization,
     _clipping,
+    _stopping,
     _step_owners,
     _trainer,
     _splits,
@@ -249,6 +271,7 @@ CHECKS = (
     _weight_decay,
     _nesterov,
     _rprop,
+    _warmup,
     _monitors,
     _validation,
     _loader,

@@ -171,3 +171,14 @@ def test_any_value_of_any_knob_is_typed_or_refused_in_a_line(plain, data):
         }
     else:
         assert isinstance(config, Config)
+
+
+@pytest.mark.parametrize(
+    ("norm", "items", "item"), [("batch", "[l2]", "batch_norm"), ("layer", "[batch_norm]", "layer_norm")]
+)
+def test_what_follows_one_of_several_names_the_item_to_choose(composed, norm, items, item):
+    with pytest.raises(
+        UsageError, match=rf"^model.norm: got {norm}, .*regularization.{item}.norm={norm} instead, with"
+    ):
+        composed(f"model.norm={norm}", f"regularization={items}")
+    assert composed(f"regularization=[{item}]").model.settings["norm"] == norm

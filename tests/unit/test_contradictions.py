@@ -48,11 +48,15 @@ def test_what_is_fine_passes():
         ({"regularization": {"ema": {}, "swa": {}}}, "regularization: got [ema,swa], allowed ema or swa; both decide"),
         (
             {"regularization": {"batch_norm": {}, "layer_norm": {}}},
-            "regularization: got [batch_norm,layer_norm], allowed batch_norm or layer_norm; both decide the model's norm",
+            "regularization: got [batch_norm,layer_norm], allowed batch_norm or layer_norm; both",
         ),
         (
             {"regularization": {"gradient_clipping": {"max_norm": None, "max_value": None}}},
             "regularization.gradient_clipping.max_norm: got null, allowed a number here or",
+        ),
+        (
+            {"regularization": {"early_stopping": {"patience": None, "target": None, "gradient_norm": None}}},
+            "regularization.early_stopping.patience: got null, allowed a number here, in target or in gradient_norm",
         ),
         (
             {"regularization": {"sam": {}}, "optimizer": {"lr": 1.0, "_target_": "torch.optim.LBFGS"}},
@@ -100,6 +104,7 @@ def test_a_contradiction_is_named(changes, line):
         {"optimizer.nesterov": True, "optimizer.dampening": 0.0},
         {"optimizer.nesterov": False, "optimizer.dampening": 0.1},
         {"regularization": {"gradient_clipping": {"max_norm": None, "max_value": 1.0}}},
+        {"regularization": {"early_stopping": {"patience": None, "target": 0.0, "gradient_norm": None}}},
         {"regularization": {"sam": {}, "ema": {}, "batch_norm": {}}},
         {"trainer.check_val_every_n_epoch": 3},
         {"loader.workers": 1, "loader.stream": True},
