@@ -17,7 +17,8 @@ from descent.data.scaling import Scaling
 from descent.data.split import Data
 from descent.engine import Engine, Recipe
 from descent.errors import DescentError, UsageError
-from descent.optim import building
+from descent.optim import building, warmup
+from descent.optim.schedules import Schedule
 from descent.reproducibility import seeded
 from descent.restoring import BestWeights
 from descent.tasks.losses import outputs_for
@@ -73,7 +74,7 @@ def assemble(config: Config, data: Data | None = None) -> Parts:
     _try_optimizer(config, optimizer, model)
     recipe = Recipe(
         optimizer=optimizer,
-        schedule=_build("scheduler", config.scheduler),
+        schedule=_schedule(config),
         methods=methods,
         loss=loss,
         measures=measures_of(data.task),
@@ -108,6 +109,12 @@ def _build(key: str, component: Component, **provided: Any) -> Any:
         raise UsageError(
             rules.cut(f"{key}: {component.target} cannot be built: {cause}", rules.LONGEST_LINE)
         ) from error
+
+
+def _schedule(config: Config) -> Schedule:
+    settings = config.scheduler.settings
+    own = {name: value for name, value in settings.items() if name not in warmup.KNOBS}
+    return warmup.warmed_up(_build("scheduler", Component(config.scheduler.choice, own)), settings, config.epochs)
 
 
 def _try_optimizer(config: Config, build: Callable[[nn.Module], Optimizer], model: nn.Module) -> None:

@@ -12,9 +12,13 @@ from hydra.utils import get_object
 from descent import rules
 from descent.config import Component, Config
 from descent.errors import EnvironmentFault, UsageError
+from descent.optim import warmup
 
 # What assembly itself hands to a target, beside the settings.
 PROVIDED = {"model": {"input_shape", "outputs"}, "optimizer": {"params"}}
+
+# What assembly takes for itself.
+TAKEN = {"scheduler": warmup.KNOBS}
 
 # Callbacks of Lightning's that manual optimization or our own parts stand in the way of, and what to use.
 OURS = {
@@ -58,7 +62,8 @@ def _check_target(key: str, component: Component) -> None:
         inspect.signature(target)
     except Exception:
         raise rules.refuse(f"{key}._target_", component.target, "an importable class or function") from None
-    given = {name: value for name, value in component.settings.items() if not name.startswith("_")}
+    taken = TAKEN.get(key, set())
+    given = {name: value for name, value in component.settings.items() if name[0] != "_" and name not in taken}
     _check_arguments(key, target, given)
 
 

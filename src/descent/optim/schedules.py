@@ -1,13 +1,11 @@
-"""Learning rates over time, as factors of the run's lr.
+"""Learning rates over time, as factors of the run's lr, by formula of the position.
 
-A schedule is a formula of the position, so that it can be drawn, resumed and stretched; Plateau alone has a memory.
+So they can be drawn, resumed and stretched. Plateau, which has a memory, is in plateau.py; warm-up in warmup.py.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
-
-from descent.vocabulary import Direction, is_better, worst
 
 
 class Schedule:
@@ -47,6 +45,46 @@ class Step(Schedule):
         return float(self.gamma ** (position // self.every))
 
 
+class MultiStep(Schedule):
+    """gamma ^ (how many milestones have been reached)."""
+
+    def __init__(self, milestones: Sequence[int], gamma: float, interval: str) -> None:
+        self.milestones, self.gamma, self.interval = milestones, gamma, interval
+
+    def factor(self, position: int, total: int) -> float:
+        return float(self.gamma ** sum(position >= milestone for milestone in self.milestones))
+
+
+class Exponential(Schedule):
+    """gamma ^ position."""
+
+    def __init__(self, gamma: float, interval: str) -> None:
+        self.gamma, self.interval = gamma, interval
+
+    def factor(self, position: int, total: int) -> float:
+        return float(self.gamma**position)
+
+
+class InverseTime(Schedule):
+    """1 / (1 + k * position)."""
+
+    def __init__(self, k: float, interval: str) -> None:
+        self.k, self.interval = k, interval
+
+    def factor(self, position: int, total: int) -> float:
+        return 1 / (1 + self.k * position)
+
+
+class Polynomial(Schedule):
+    """minimum + (1 - minimum) * (1 - position / total) ^ power."""
+
+    def __init__(self, power: float, minimum: float, interval: str) -> None:
+        self.power, self.minimum, self.interval = power, minimum, interval
+
+    def factor(self, position: int, total: int) -> float:
+        return float(self.minimum + (1 - self.minimum) * (1 - position / total) ** self.power)
+
+
 class Cosine(Schedule):
     """minimum + (1 - minimum) * (1 + cos(pi * position / total)) / 2."""
 
@@ -54,41 +92,37 @@ class Cosine(Schedule):
         self.minimum, self.interval = minimum, interval
 
     def factor(self, position: int, total: int) -> float:
-        return self.minimum + (1 - self.minimum) * (1 + math.cos(math.pi * position / total)) / 2
+        return between(1.0, self.minimum, position / total)
 
 
-class Plateau(Schedule):
-    """Multiplied by factor at the end of the `patience`-th epoch in a row without improvement, as Keras counts."""
+class CosineRestarts(Schedule):
+    """Half a cosine from 1 to minimum, again and again: `first` long, and each `growth` times as long as the last."""
 
-    def __init__(
-        self,
-        monitor: str,
-        direction: Direction,
-        factor: float,
-        patience: int,
-        threshold: float,
-        minimum: float,
-        interval: str,
-    ) -> None:
-        self.monitor, self.direction, self.multiplier = monitor, direction, factor
-        self.patience, self.threshold, self.minimum, self.interval = patience, threshold, minimum, interval
-        self._best, self._waited, self._factor = worst(direction), 0, 1.0
+    def __init__(self, first: int, growth: int, minimum: float, interval: str) -> None:
+        self.first, self.growth, self.minimum, self.interval = first, growth, minimum, interval
 
     def factor(self, position: int, total: int) -> float:
-        return self._factor
+        length = self.first
+        if self.growth == 1:
+            position %= length
+        while position >= length:
+            position, length = position - length, length * self.growth
+        return between(1.0, self.minimum, position / length)
 
-    def epoch_end(self, metrics: Mapping[str, float]) -> None:
-        if self.monitor not in metrics:
-            return  # an epoch without validation
-        if is_better(metrics[self.monitor], self._best, self.direction, self.threshold):
-            self._best, self._waited = metrics[self.monitor], 0
-            return
-        self._waited += 1
-        if self._waited >= self.patience:
-            self._factor, self._waited = max(self._factor * self.multiplier, self.minimum), 0
 
-    def state_dict(self) -> dict[str, Any]:
-        return {"best": self._best, "waited": self._waited, "factor": self._factor}
+class OneCycle(Schedule):
+    """Half a cosine from start up to 1 over a part `rise` of the run, and half a cosine down to minimum."""
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        self._best, self._waited, self._factor = state["best"], state["waited"], state["factor"]
+    def __init__(self, start: float, rise: float, minimum: float, interval: str) -> None:
+        self.start, self.rise, self.minimum, self.interval = start, rise, minimum, interval
+
+    def factor(self, position: int, total: int) -> float:
+        done = position / total
+        if done < self.rise:
+            return between(self.start, 1.0, done / self.rise)
+        return between(1.0, self.minimum, (done - self.rise) / (1 - self.rise))
+
+
+def between(begin: float, end: float, done: float) -> float:
+    """Along half a cosine."""
+    return end + (begin - end) * (1 + math.cos(math.pi * done)) / 2
