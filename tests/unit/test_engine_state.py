@@ -28,8 +28,26 @@ WAYS = {
     "streaming from other processes": ("loader.stream=true", "loader.workers=2", "epochs=2"),
     "noise": NOISY,
     "convolutions": ("model=cnn", "model.channels=[4]", "dataset.kind=image", "dataset.shape=[1,4,4]", *NOISY),
+    "a recurrent network": ("model=lstm", "model.hidden=4", "model.layers=2", "regularization=[dropout]"),
+    "branches left out": (
+        "model=resnet",
+        "model.channels=[4,4]",
+        "dataset.kind=image",
+        "dataset.shape=[1,4,4]",
+        "regularization=[stochastic_depth]",
+    ),
     "momentum and cosine": ("optimizer=momentum", "scheduler=cosine", "scheduler.interval=step"),
     "plateau": ("scheduler=plateau", "scheduler.patience=1", "lr=0.1"),
+    "a warm-up in front of a plateau": ("scheduler=plateau", "scheduler.patience=1", "scheduler.warmup=14", "lr=0.1"),
+    "a warm-up in front of a cosine": ("scheduler=cosine", "scheduler.warmup=1", "scheduler.warmup_interval=epoch"),
+    "curvature": ("optimizer=lbfgs", "optimizer.max_iter=3", "batch_size=64"),
+    "curvature under hooks": ("optimizer=lbfgs", "optimizer.max_iter=3", "batch_size=64", HOOKS % "EveryHook"),
+    "two optimizers in one": ("optimizer=muon",),
+    "signs": ("optimizer=lion", "weight_decay=0.1"),
+    "step sizes": ("optimizer=rprop", "batch_size=64"),
+    "an average beside the weights": ("optimizer=asgd", "optimizer.t0=5", "optimizer.lambd=0.1"),
+    "rows and columns": ("optimizer=adafactor",),
+    "momenta that warm up": ("optimizer=nadam",),
     "early stopping": EARLY,
     "decay in two groups": ("optimizer=adamw", "weight_decay=0.1"),
     "last weights": ("restore=last",),
@@ -45,7 +63,8 @@ WAYS = {
 
 @pytest.mark.parametrize("way", WAYS)
 def test_a_training_that_was_cut_is_the_one_that_was_not(tmp_path, way):
-    ours = SHORT if way != "convolutions" else [one for one in SHORT if not one.startswith("model")]
+    of_its_own = any(one.startswith("model=") for one in WAYS[way])
+    ours = [one for one in SHORT if not (of_its_own and one.startswith("model"))]
     overrides = (*ours, *WAYS[way])
     whole = result_of(sitting(tmp_path / "whole", *overrides))
     assert whole.steps >= 9
