@@ -147,7 +147,7 @@ class Engine(pl.LightningModule):
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self._earlier = checkpoint["descent"]
-        self.model.to(_precision_of(checkpoint["state_dict"]))  # Lightning widens it only after it has loaded
+        self.model.to(engine_state.precision_of(checkpoint))  # Lightning widens it only after it has loaded
         epoch, minibatches = self._earlier["position"]
         self.position = (epoch, minibatches)
         self.seconds_before = self._earlier["seconds"]
@@ -391,7 +391,3 @@ class Engine(pl.LightningModule):
     def on_test_epoch_end(self) -> None:
         self._evaluation.close()
         self.evaluated = self._tally.metrics()
-
-
-def _precision_of(state: Mapping[str, Tensor]) -> torch.dtype:
-    return next((tensor.dtype for tensor in state.values() if tensor.is_floating_point()), torch.float32)

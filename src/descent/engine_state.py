@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from lightning_fabric.utilities import move_data_to_device
 
 if TYPE_CHECKING:
     from descent.engine import Engine
@@ -36,8 +37,8 @@ def restore(engine: "Engine", state: dict[str, Any]) -> None:
     """The engine goes on from that state; more epochs than it was meant for are trained as well."""
     recipe = engine.recipe
     for method, saved in zip(recipe.methods, state["methods"], strict=True):
-        method.load_state_dict(saved)
-    recipe.owner.load_state_dict(state["owner"])
+        method.load_state_dict(move_data_to_device(saved, engine.device))
+    recipe.owner.load_state_dict(move_data_to_device(state["owner"], engine.device))
     recipe.schedule.load_state_dict(state["schedule"])
     recipe.best.load_state_dict(state["best"], engine.device)
     engine.history = {name: [(int(at), value) for at, value in points] for name, points in state["history"].items()}
@@ -67,6 +68,12 @@ def at_epoch_start(loops: dict[str, Any], epoch: int, steps: int) -> dict[str, A
     fit["epoch_loop.manual_optimization.optim_step_progress"]["total"].update(ready=steps, completed=steps)
     fit["epoch_loop.state_dict"] = loops["fit_loop"]["epoch_loop.state_dict"]
     return {**loops, "fit_loop": fit}
+
+
+def precision_of(checkpoint: dict[str, Any]) -> torch.dtype:
+    """In which the weights of one of Lightning's checkpoints were kept."""
+    weights: dict[str, torch.Tensor] = checkpoint["state_dict"]
+    return next((tensor.dtype for tensor in weights.values() if tensor.is_floating_point()), torch.float32)
 
 
 def _zeroed(value: Any) -> Any:

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import random
+import signal
 import subprocess
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import torch
 
 from descent import durable
 from descent.checkpoints import Checkpoints, DurableFiles
-from descent.errors import EnvironmentFault
+from descent.errors import EnvironmentFault, Interrupted
 
 STATE = {"state_dict": {"weight": torch.arange(600, dtype=torch.float32)}, "global_step": 7, "names": ["a", "b"]}
 
@@ -135,6 +136,35 @@ def test_what_a_killed_process_was_writing_is_swept(tmp_path):
     assert checkpoints.newest() == path
     checkpoints.sweep()
     assert [one.name for one in checkpoints.folder.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize("at", [1, 2])
+def test_a_second_signal_inside_a_write_leaves_nothing_half_written(tmp_path, monkeypatch, at):
+    """At the first fsync the file has no name yet; at the second it is whole and named."""
+    checkpoints, paths = saved(tmp_path / "checkpoints", 3, 4)
+    calls, fsync = [], os.fsync
+
+    def interrupted(descriptor):
+        calls.append(descriptor)
+        if len(calls) == at:
+            os.kill(os.getpid(), signal.SIGTERM)
+        fsync(descriptor)
+
+    def stop(number, frame):
+        raise Interrupted(number)
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        with monkeypatch.context() as patched, pytest.raises(Interrupted):
+            patched.setattr(os, "fsync", interrupted)
+            checkpoints.save(STATE, 5)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    left = {path.name for path in checkpoints.folder.iterdir()}
+    assert {path.name for path in paths} <= left and len(left) == 1 + at
+    assert int(checkpoints.newest().name[5:15]) == 3 + at
+    checkpoints.save(STATE, 6)
+    assert len(list(checkpoints.folder.iterdir())) == 2
 
 
 def test_sweeping_a_folder_that_is_not_there(tmp_path):
