@@ -17,6 +17,7 @@ from descent.data.scaling import Scaling
 from descent.data.split import Data
 from descent.engine import Engine, Recipe
 from descent.errors import DescentError, UsageError
+from descent.models.shapes import norms_single_values
 from descent.optim import building, warmup
 from descent.optim.schedules import Schedule
 from descent.reproducibility import seeded
@@ -58,7 +59,7 @@ def assemble(config: Config, data: Data | None = None) -> Parts:
     loss = _build("loss", config.loss)
     with seeded(config.seed, "initialisation"):
         model: nn.Module = _build("model", config.model, input_shape=data.input_shape, outputs=outputs_for(loss, data))
-    _refuse_lone_sample(model, batch_size, len(data.train), config.loader.drop_last)
+    _refuse_lone_sample(model, batch_size, data, config.loader.drop_last)
     methods = [_build(f"regularization.{item.choice}", item) for item in config.regularization if item.target]
     for method in methods:
         method.join(model, data.outputs)
@@ -126,8 +127,9 @@ def _try_optimizer(config: Config, build: Callable[[nn.Module], Optimizer], mode
         raise UsageError(rules.cut(f"optimizer: {target} cannot be built: {error}", rules.LONGEST_LINE)) from error
 
 
-def _refuse_lone_sample(model: nn.Module, batch_size: int, rows: int, drop_last: bool) -> None:
-    normed = any(isinstance(layer, nn.BatchNorm1d) for layer in model.modules())
-    if normed and (batch_size == 1 or (rows % batch_size == 1 and not drop_last)):
+def _refuse_lone_sample(model: nn.Module, batch_size: int, data: Data, drop_last: bool) -> None:
+    rows = len(data.train)
+    lone = batch_size == 1 or (rows % batch_size == 1 and not drop_last)
+    if lone and norms_single_values(model, data.input_shape):
         allowed = f"a size that leaves no minibatch of one to batch_norm ({rows} training samples)"
         raise rules.refuse("batch_size", batch_size, allowed, "change it or set loader.drop_last=true")

@@ -250,6 +250,18 @@ def test_every_model_on_every_dataset(composed, tmp_path, model, dataset):
         assert assemble(compose()).engine.model
 
 
+@pytest.mark.parametrize("norm", [["model=resnet", "model.channels=[2,2,2,2]"], ["regularization=[batch_norm]"]])
+def test_a_minibatch_of_one_cannot_be_normalised_where_a_channel_is_one_value(composed, norm):
+    for size, refused in (("4", True), ("5", False)):  # 1,437 samples leave one, or two
+        config = composed(*norm, f"batch_size={size}")
+        if refused:
+            with pytest.raises(UsageError, match=r"^batch_size: got 4, allowed a size that leaves no minibatch of one"):
+                assemble(config)
+        else:
+            assert assemble(config).engine.model
+    assert assemble(composed("model=resnet", "model.channels=[2,2]", "batch_size=4")).engine.model  # of 4x4 pixels
+
+
 # Defaults
 
 

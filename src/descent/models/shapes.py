@@ -2,7 +2,12 @@
 
 from collections.abc import Sequence
 
+import torch
+from torch import Tensor, nn
+
 from descent.errors import UsageError
+
+BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
 
 def side_of(input_shape: Sequence[int], model: str) -> int:
@@ -27,3 +32,22 @@ def pooled(side: int, pool: int, layer: str, fewer: str) -> int:
     if side < pool:
         raise UsageError(f"model.pool: got {pool}, allowed 1 to {side} (pixels left at {layer}); use fewer {fewer}")
     return side // pool
+
+
+def norms_single_values(model: nn.Module, input_shape: Sequence[int]) -> bool:
+    """Whether a batch norm sees one value of a channel in a sample: a minibatch of one has no deviation there."""
+    seen: list[bool] = []
+
+    def note(layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        seen.append(inputs[0].numel() == inputs[0].shape[1])
+
+    handles = [layer.register_forward_pre_hook(note) for layer in model.modules() if isinstance(layer, BATCH_NORMS)]
+    was_training = model.training
+    try:
+        with torch.no_grad():
+            model.eval()(torch.zeros(1, *input_shape))
+    finally:
+        model.train(was_training)
+        for handle in handles:
+            handle.remove()
+    return any(seen)
