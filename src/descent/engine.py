@@ -82,7 +82,7 @@ class Engine(pl.LightningModule):
         self.steps_done = 0
         self.position = (0, 0)  # the epoch, and how many of its minibatches are trained
         self._earlier: dict[str, Any] = {}  # the state that an earlier sitting left
-        self._begun_epoch: dict[str, Any] = {}  # of the epoch that it had begun
+        self.begun_epoch: dict[str, Any] = {}  # of the epoch that it had begun
         self.seconds_before, self._started = 0.0, time.perf_counter()
         self.evaluated: dict[str, float] = {}
         self.outputs: list[Tensor] = []
@@ -90,7 +90,7 @@ class Engine(pl.LightningModule):
             name: moments(recipe.methods, name)
             for name in ("batch_in", "loss", "after_backward", "after_step", "epoch_end", "evaluate")
         }
-        self._train_loader: TrainingLoader | None = None
+        self._loaders: list[TrainingLoader | EvaluationLoader] = []
 
     # Building
 
@@ -100,6 +100,7 @@ class Engine(pl.LightningModule):
     def train_dataloader(self) -> CombinedLoader:
         self._train_loader = TrainingLoader(self.data.train, self.recipe.feed, self.device, self.trainer.global_rank)
         self._train_loader.begin(*self.position)
+        self._loaders.append(self._train_loader)
         self._combined_loader = CombinedLoader(self._train_loader)
         return self._combined_loader
 
@@ -107,7 +108,12 @@ class Engine(pl.LightningModule):
         return self.evaluation_loader(self.data.val) if self.data.val else []
 
     def evaluation_loader(self, split: Split) -> EvaluationLoader:
-        return EvaluationLoader(split, self.recipe.feed, self.device)
+        self._loaders.append(loader := EvaluationLoader(split, self.recipe.feed, self.device))
+        return loader
+
+    def teardown(self, stage: str) -> None:
+        while self._loaders:
+            self._loaders.pop().close()
 
     def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
         return batch  # the loaders hand out chunks that are already there
@@ -161,9 +167,6 @@ class Engine(pl.LightningModule):
             "metrics": self._epoch_metrics,
             "gradient_norm": self._gradient_norm,
         }
-
-    def load_epoch_state(self, state: dict[str, Any]) -> None:
-        self._begun_epoch = state
 
     def on_train_start(self) -> None:
         self.stepping = True
@@ -282,7 +285,7 @@ class Engine(pl.LightningModule):
 
     def _begin_epoch(self) -> None:
         """From its first minibatch, or from where an earlier sitting has left it."""
-        begun, self._begun_epoch = self._begun_epoch, {}
+        begun, self.begun_epoch = self.begun_epoch, {}
         self._train_tally, self._observing = self._new_tally(), False
         self._gradient_norm = torch.zeros(())
         self._epoch_metrics: dict[str, float] = {}
@@ -293,7 +296,6 @@ class Engine(pl.LightningModule):
             engine_state.restore_random(self._earlier["random"])  # callbacks have begun this epoch before
         else:
             self.position = (self._epoch, 0)
-        assert self._train_loader is not None
         self._train_loader.begin(*self.position)
         # Lightning has counted the loader's chunks once, for epochs that are all the same.
         self._combined_loader.limits = None

@@ -47,7 +47,7 @@ def restore(engine: "Engine", state: dict[str, Any]) -> None:
     engine.steps_done = state["steps_done"]
     if recipe.epochs == state["epochs"]:
         engine.stopped_because, engine.trainer.should_stop = state["stopped_because"], state["ended"]
-    engine.load_epoch_state(state["epoch"])
+    engine.begun_epoch = state["epoch"]
 
 
 def restore_random(state: dict[str, Any]) -> None:

@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -93,6 +93,10 @@ class TrainingLoader:
         for start, piece, (inputs, targets) in zip(starts, whole, self._gathered(pieces), strict=True):
             yield Chunk(inputs, targets, start, len(piece))
 
+    def close(self) -> None:
+        """End its processes."""
+        _close(self._reader)
+
     def _chunk_ends(self) -> list[int]:
         """Minibatches of the epoch after which a chunk ends, behind the first."""
         feed = self.feed
@@ -135,6 +139,10 @@ class EvaluationLoader:
         in_memory = zip(*(torch.split(part, EVALUATION_ROWS) for part in (split.inputs, split.targets)), strict=True)
         for inputs, targets in self._reader or in_memory:
             yield Chunk(inputs.to(self._device), targets.to(self._device), 0, len(targets))
+
+    def close(self) -> None:
+        """End its processes."""
+        _close(self._reader)
 
 
 def minibatches(rows: Tensor, size: int) -> Sequence[Tensor]:
@@ -195,6 +203,11 @@ def _reader(split: Split, batches: _Batches, workers: int) -> DataLoader[tuple[T
         generator=torch.Generator(),  # of its own: it draws one number an epoch, which would be missed elsewhere
         collate_fn=_as_it_is,  # type: ignore[arg-type]
     )
+
+
+def _close(reader: DataLoader[Any] | None) -> None:
+    if reader is not None:
+        reader._iterator = None  # ends them at once; left to the collector, each is waited for five seconds
 
 
 def _on_device(split: Split, device: torch.device) -> Split:

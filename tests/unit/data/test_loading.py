@@ -143,6 +143,17 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.parametrize("kind", [TrainingLoader, EvaluationLoader])
+def test_closing_ends_the_reading_processes(kind):
+    loader, before = kind(counted(40), feed(stream=True, workers=2), CPU), psutil.Process().children()
+    chunks = iter(loader)
+    next(chunks)
+    assert len(psutil.Process().children()) == len(before) + 2
+    del chunks
+    loader.close()
+    assert psutil.Process().children() == before
+
+
 def test_reading_processes_end_with_a_killed_parent():
     command, pipe = [sys.executable, "-c", READER], subprocess.PIPE
     with subprocess.Popen(command, cwd=SRC, stdin=pipe, stdout=pipe, text=True) as parent:
