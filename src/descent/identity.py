@@ -22,6 +22,7 @@ FREE = (
     "checkpoint",
     "dry_run",
     "epochs",
+    "regularization.swa.epochs",
     "loader.workers",
     "loader.chunk",
     "trainer.enable_progress_bar",

@@ -42,6 +42,10 @@ def test_what_changes_no_result_is_no_difference(of, override):
     assert differences(of(), of(override)) == []
 
 
+def test_epochs_that_another_setting_follows_are_no_difference(of):
+    assert differences(of("regularization=[swa]"), of("regularization=[swa]", "epochs=21")) == []
+
+
 def test_loader_processes_are_no_difference(of):
     stream = "loader.stream=true"
     assert differences(of(stream), of(stream, "loader.workers=2")) == []

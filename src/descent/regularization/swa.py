@@ -12,7 +12,8 @@ from descent.regularization.averaging import Averaging
 class SWA(Averaging):
     """The plain mean of the weights at the end of every epoch after the first `start` of all `epochs`.
 
-    An epoch's weights are taken in when they are first to be evaluated, so that its metrics are the new mean's.
+    An epoch's weights are taken in when they are first to be evaluated, so that its metrics are the new mean's. A
+    training that is extended begins its mean anew, where the longer one would have begun it.
     """
 
     def __init__(self, start: float, epochs: int) -> None:
@@ -38,3 +39,5 @@ class SWA(Averaging):
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         super().load_state_dict(state)
         self._ended, self._stepped = state["ended"], state["stepped"]
+        if self._ended <= self._left_out:
+            self.taken = 0

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 from descent.reproducibility import epoch_order
 from reference.by_hand import Perceptron, cross_entropy, standardised
@@ -162,3 +163,9 @@ def test_the_best_average_is_kept(name):
     assert run.outcome.metrics["best/val/loss"] == run.outcome.objective
     measured = run.trainer.validate(run.engine, verbose=False), float(run.trainer.callback_metrics["val/loss"])
     assert measured[1] == run.outcome.objective
+
+
+def test_statistics_of_norms_move_once_a_step_of_two_passes():
+    run = trained(*TABLE, "batch_size=16", "epochs=2", "regularization=[sam,batch_norm]", "restore=last")
+    (norm,) = [layer for layer in run.engine.model.modules() if isinstance(layer, torch.nn.BatchNorm1d)]
+    assert int(norm.num_batches_tracked) == 20 == run.trainer.global_step

@@ -39,6 +39,15 @@ def test_a_training_that_was_cut_is_the_one_that_was_not(whole, tmp_path, step):
     assert result_of(sitting(tmp_path, *overrides)) == expected
 
 
+def test_a_mean_of_epochs_that_is_extended_is_the_longer_ones(tmp_path):
+    overrides = (*SHORT, "regularization=[swa,batch_norm]", "regularization.swa.start=0.5", "restore=last")
+    sitting(tmp_path / "extended", *overrides, "epochs=4")  # means of two
+    longer = sitting(tmp_path / "extended", *overrides, "epochs=8")
+    whole = result_of(sitting(tmp_path / "whole", *overrides, "epochs=8"))
+    assert result_of(longer).weights == whole.weights
+    assert longer.engine.recipe.methods[0].taken == 4
+
+
 def test_another_seed_draws_otherwise(whole):
     overrides, expected = whole
     assert trained(*overrides, "seed=1").outcome.weights_sha256 != expected.weights
