@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 PROJECT = Path(__file__).parents[2]
-SETTINGS = ["device=cpu", "precision=64", "threads=1", "epochs=2", "batch_size=64", "regularization=[early_stopping]"]
+SETTINGS = ["device=cpu", "precision=64", "threads=1", "epochs=2", "batch_size=64"]
+SETTINGS += ["regularization=[early_stopping,l1,max_norm,label_smoothing,gradient_clipping,gradient_noise,ema]"]
 
 pytestmark = pytest.mark.slow
 
