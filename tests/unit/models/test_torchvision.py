@@ -9,6 +9,7 @@ from torchvision import models
 from descent.errors import DataError, UsageError
 from descent.models.torchvision import classifier, names
 from descent.sizing import parameter_count
+from descent.tasks.losses import MSE, CrossEntropy
 
 # Of the images that a model takes, where 64 pixels are not enough or do not divide.
 SIDES = {"inception_v3": 75, "vit_h_14": 28, "maxvit_t": 224}
@@ -54,6 +55,23 @@ def test_resnet18_with_one_channel_and_ten_outputs():
 def test_init_reaches_it():
     model = classifier((1, 8, 8), 3, "resnet18", init="zeros")
     assert not model.conv1.weight.any() and not model.fc.weight.any() and model.bn1.weight.all()
+
+
+@pytest.mark.parametrize("loss", [CrossEntropy(), MSE()], ids=["cross_entropy", "mse"])
+@pytest.mark.parametrize("name", ["resnet18", "squeezenet1_1"])
+def test_gradients_are_central_differences(name, loss):
+    """Along one random direction of all weights at once."""
+    model = classifier((1, 32, 32), 3, name).double().eval()
+    x, y = torch.randn(6, 1, 32, 32, dtype=torch.float64), torch.arange(6) % 3
+    loss(model(x), y).backward()
+    direction = [torch.randn_like(weight) for weight in model.parameters()]
+    slope = sum(float((weight.grad * one).sum()) for weight, one in zip(model.parameters(), direction, strict=True))
+    values = []
+    with torch.no_grad():
+        for step in (1e-8, -2e-8):
+            torch._foreach_add_(list(model.parameters()), direction, alpha=step)
+            values.append(float(loss(model(x), y)))
+    assert (values[0] - values[1]) / 2e-8 == pytest.approx(slope, rel=1e-6)
 
 
 # Files of weights
