@@ -190,7 +190,8 @@ def _rprop(settings: Mapping[str, Any]) -> None:
         return
     target = str(settings["scheduler"].get("_target_", "Constant")).rpartition(".")[2]
     if target != "Constant":
-        raise refuse("scheduler", target.lower(), "constant with optimizer=rprop, which makes its own step sizes")
+        choice = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", target).lower()
+        raise refuse("scheduler", choice, "constant with optimizer=rprop, which makes its own step sizes")
     if warmup := settings["scheduler"].get("warmup"):
         raise refuse("scheduler.warmup", warmup, "0 with optimizer=rprop, which makes its own step sizes")
 

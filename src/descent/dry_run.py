@@ -8,6 +8,7 @@ import torch
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
+from torch import Tensor
 
 from descent import assembly
 from descent.config import Config, flat
@@ -36,17 +37,22 @@ def price(config: Config) -> Price:
         engine.double()
     engine.to(device).train()
     optimizer = engine.configure_optimizers()
+    for method in engine.recipe.methods:
+        method.prepare(engine.model)
     rows = slice(0, feed.batch_size)
     batch = engine.scaling(parts.data.train.inputs[rows].to(device)), parts.data.train.targets[rows].to(device)
+
+    def gradients() -> Tensor:
+        optimizer.zero_grad()
+        loss, _ = batch_loss(engine.model, batch, {}, engine.recipe.loss)
+        loss.backward()  # type: ignore[no-untyped-call]
+        return loss.detach()
+
     with computing(parts.threads, config.determinism == "exact"):
         for step in range(TIMED_STEPS + 1):
             if step == 1:
                 started = time.perf_counter()  # the first pays for allocations
-            optimizer.zero_grad()
-            loss, _ = batch_loss(engine.model, batch, {}, engine.recipe.loss)
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-            float(loss.detach())
+            float(engine.recipe.owner.step(gradients, optimizer))
         seconds = (time.perf_counter() - started) / TIMED_STEPS * feed.accumulate
     return Price(parts.parameters, parts.multiply_adds, parts.steps, seconds * parts.steps, parts.threads)
 

@@ -45,7 +45,7 @@ class Step(Schedule):
         return float(self.gamma ** (position // self.every))
 
 
-class MultiStep(Schedule):
+class Multistep(Schedule):
     """gamma ^ (how many milestones have been reached)."""
 
     def __init__(self, milestones: Sequence[int], gamma: float, interval: str) -> None:

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from descent.assembly import assemble
+from descent.dry_run import price
 from descent.errors import UsageError
 from descent.optim.building import ClosureStep
 from reference import optimizers as papers
@@ -52,7 +53,7 @@ RULES = {
         papers.RMSprop(0.01, centred=True, momentum=0.8, alpha=0.9, eps=1e-4),
     ),
     "adam": (["optimizer=adam", "lr=0.05", "weight_decay=0.1"], papers.Adam(0.05, 0.1)),
-    "amsgrad": (["optimizer=adam", "lr=0.05", "optimizer.amsgrad=true"], papers.Adam(0.05, largest=True)),
+    "adam with amsgrad": (["optimizer=adam", "lr=0.05", "optimizer.amsgrad=true"], papers.Adam(0.05, largest=True)),
     "adamw": (["optimizer=adamw", "lr=0.05", "weight_decay=0.1"], papers.AdamW(0.05, 0.1)),
     "nadam": (["optimizer=nadam", "lr=0.05", "weight_decay=0.1"], papers.NAdam(0.05, 0.1)),
     "nadam decoupled": (
@@ -90,9 +91,7 @@ RULES = {
 
 
 def test_every_optimizer_has_a_rule():
-    assert {path.stem for path in CONF.glob("*.yaml")} == {name.split()[0] for name in RULES if name != "amsgrad"} | {
-        "lbfgs"
-    }
+    assert {path.stem for path in CONF.glob("*.yaml")} == {name.split()[0] for name in RULES} | {"lbfgs"}
 
 
 class Quadratic(nn.Module):
@@ -186,6 +185,15 @@ def test_fifty_steps(composed, name, problem):
     theirs, _ = by_paper(PROBLEMS[problem](), rule)
     assert distance(ours, begun) > 0.01
     assert distance(ours, theirs) < 1e-6
+
+
+def test_the_average_of_averaged_descent(composed):
+    overrides, rule = RULES["asgd"]
+    _, optimizer = stepped(Network(), recipe_of(composed, overrides))
+    _, rules = by_paper(Network(), rule)
+    averages = {tuple(w.shape): state["ax"].numpy() for w, state in optimizer.state.items()}
+    for one in rules:
+        np.testing.assert_allclose(averages[one.average.shape], one.average, atol=1e-9)
 
 
 # Muon orthogonalises in bfloat16, whose numbers have three digits; a direction without a gradient gets their noise
@@ -299,7 +307,7 @@ def test_a_closure_is_for_those_that_need_it(composed):
     [
         (["optimizer=gd", "batch_size=32"], "optimizer: got gd, allowed with batch_size=full"),
         (["optimizer=nesterov", "optimizer.nesterov=false"], "optimizer.nesterov: got false, allowed true"),
-        (["optimizer=rprop", "scheduler=step"], "scheduler: got step, allowed constant with optimizer=rprop"),
+        (["optimizer=rprop", "scheduler=one_cycle"], "scheduler: got one_cycle, allowed constant with optimizer=rprop"),
         (["optimizer=adafactor", "optimizer.d=0.5"], "optimizer.d: got 0.5, allowed float [1, inf)"),
         (["optimizer=muon", "optimizer.ns_steps=100"], "optimizer.ns_steps: got 100, allowed int [1, 99]"),
         (["optimizer=lbfgs", "optimizer.line_search_fn=wolfe"], "optimizer.line_search_fn: got wolfe, allowed strong_"),
@@ -316,3 +324,9 @@ def test_the_engine_trains_with_it(choice):
     run = trained(*TABLE, f"optimizer={choice[0]}", *choice[1:], "epochs=15", "restore=last")
     history = [value for _, value in run.engine.history["train/loss"]]
     assert history[-1] < 0.7 * history[0] and len(history) == 15
+
+
+@pytest.mark.parametrize("choice", ["optimizer=lbfgs", "optimizer=muon", "optimizer=gd", "regularization=[sam]"])
+def test_the_price_of_whoever_makes_the_steps(composed, choice):
+    cost = price(composed(*SMALL, choice, "model=linear", "epochs=3"))
+    assert cost.steps == 3 and cost.seconds > 0
