@@ -35,7 +35,8 @@ def build_trainer(config: Config, callbacks: list[pl.Callback], loggers: list[An
     ours = ("callbacks", "enable_progress_bar", "plugins")
     own = {key: value for key, value in config.trainer.items() if key not in ours}
     checkpoints = Checkpoints(directory / "checkpoints")
-    checkpointing = Checkpointing(checkpoints, config.checkpoint.seconds, config.checkpoint.every)
+    durable = [logger.sync for logger in loggers]  # a metric that is lost would not be logged again
+    checkpointing = Checkpointing(checkpoints, config.checkpoint.seconds, config.checkpoint.every, durable)
     return pl.Trainer(
         **own,
         max_epochs=config.epochs,

@@ -1,6 +1,7 @@
 """When a training's state is written: at epoch ends now and then, every so many steps, on a signal, and at the end."""
 
 import time
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -17,8 +18,11 @@ if TYPE_CHECKING:
 class Checkpointing(Checkpoint):
     """Lightning calls a Checkpoint after every other callback, so that their state is that of the same moment."""
 
-    def __init__(self, checkpoints: Checkpoints, seconds: float, every: int | None) -> None:
-        self._checkpoints, self._seconds, self._every = checkpoints, seconds, every
+    def __init__(
+        self, checkpoints: Checkpoints, seconds: float, every: int | None, before: Sequence[Callable[[], None]] = ()
+    ) -> None:
+        """`before` is called before each: what it makes durable is at least as old as the training's state."""
+        self._checkpoints, self._seconds, self._every, self._before = checkpoints, seconds, every, before
         self._last = time.monotonic()
         self._saved: tuple[int, int] | None = None
 
@@ -41,6 +45,8 @@ class Checkpointing(Checkpoint):
 
     def _save(self, trainer: "pl.Trainer", engine: "Engine") -> None:
         if engine.position != self._saved and _is_finite(engine):
+            for prepare in self._before:
+                prepare()
             trainer.save_checkpoint(self._checkpoints.folder / "next")
             self._saved, self._last = engine.position, time.monotonic()
 

@@ -63,7 +63,7 @@ class _Child:
             report.away = None
             report.run_id = answer.get("run_id", report.run_id)
             report.problem = answer.get("problem", report.problem)
-            report.done = answer["event"] == "done"
+            report.done = report.done or answer["event"] == "done"
 
     def order(self, **order: Any) -> bool:
         assert self.process.stdin
@@ -117,12 +117,12 @@ class Courier:
         self.open(local_id, folder, destination)
         child = self._child
         assert child
-        child.order(order="finish", folder=str(folder))
         patience = LOCAL_PATIENCE if destination.database else PATIENCE
         with child.news:
-            report = child.reports[str(folder)] = child.reports.get(str(folder), Report())
-            before, signs, last = report.away, child.signs, time.monotonic()
-            report.away = None
+            report = child.reports.setdefault(str(folder), Report())
+            before, report.away, report.done = report.away, None, False
+            signs, last = child.signs, time.monotonic()
+            child.order(order="finish", folder=str(folder))
             while not (report.done or report.away or child.process.poll() is not None):
                 limit = patience if child.ready else BOOT_PATIENCE
                 if not child.news.wait(min(0.5, limit)) and time.monotonic() - last > limit:

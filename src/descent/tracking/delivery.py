@@ -109,10 +109,10 @@ class Delivery:
         found: list[Record] = []
         start = offset = self._offset(lane)
         total = 0
-        for record, end in self._reader.since(start):
-            if record is None:
+        for record, end in self._reader.since(start, *LANES[lane]):
+            if record == "damaged":
                 self._note("a record is damaged")
-            elif isinstance(record, LANES[lane]):
+            elif not isinstance(record, str):
                 starts_anew = isinstance(record, Opened) or any(isinstance(one, Status) for one in found)
                 if found and (starts_anew or total + points(record) > POINTS_A_BATCH or len(found) == RECORDS_A_BATCH):
                     break

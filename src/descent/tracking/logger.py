@@ -32,6 +32,10 @@ class DescentLogger(Logger):
     def experiment(self) -> Run:
         return self._run
 
+    def sync(self) -> None:
+        """What was logged so far outlives a loss of power."""
+        self._run.sync()
+
     @rank_zero_only
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
         values = dict(metrics)

@@ -167,8 +167,11 @@ class Reader:
                 found = record if isinstance(record, Opened) else None
         return found
 
-    def since(self, offset: int) -> Iterator[tuple[Record | None, int]]:
-        """Records from an offset on, each with where it ends; None for a damaged one. Stops at a line being written."""
+    def since(self, offset: int, *kinds: type[Any]) -> Iterator[tuple[Record | records.Fault, int]]:
+        """Records from an offset on, each with where it ends. Stops at a line that is being written.
+
+        Where kinds are given the others are passed over without being read.
+        """
         if not (self.folder / LOG).exists():
             return
         with (self.folder / LOG).open("rb") as log:
@@ -177,10 +180,13 @@ class Reader:
                 if not line.endswith(b"\n"):
                     return
                 offset += len(line)
+                if kinds and not records.may_be(line, kinds):
+                    yield "passed over", offset
+                    continue
                 try:
                     yield records.decode(line), offset
                 except Damaged:
-                    yield None, offset
+                    yield "damaged", offset
 
     def behind(self) -> int:
         """Records that have not been shipped."""

@@ -7,7 +7,7 @@ import base64
 import json
 import zlib
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -86,6 +86,7 @@ class Status:
 
 
 Record = Opened | Params | Tags | Metrics | Series | Files | Dataset | Model | Status
+Fault = Literal["damaged", "passed over"]
 KINDS: dict[str, type[Any]] = {
     kind.__name__: kind for kind in (Opened, Params, Tags, Metrics, Series, Files, Dataset, Model, Status)
 }
@@ -102,6 +103,12 @@ def encode(record: Record) -> bytes:
         fields["values"] = base64.b64encode(record.values.tobytes()).decode()
     body = json.dumps([type(record).__name__, fields], separators=(",", ":"), default=str).encode()
     return b"%08x %s\n" % (zlib.crc32(body), body)
+
+
+def may_be(line: bytes, kinds: tuple[type[Any], ...]) -> bool:
+    """Whether a line is of one of these kinds, or damaged, told from its beginning."""
+    name = line[len('00000000 ["') :].partition(b'"')[0].decode(errors="replace")
+    return KINDS.get(name) in (*kinds, None)
 
 
 def decode(line: bytes) -> Record:

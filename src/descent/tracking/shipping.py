@@ -99,21 +99,22 @@ class Shipping:
     def __init__(self, tell: Tell) -> None:
         self._tell = tell
         self._stores = Stores()
-        self._shipments: dict[str, Shipment] = {}
+        self._shipments: dict[str, Shipment] = {}  # by folder; the same one whenever a folder is opened again
+        self._open: set[str] = set()
         self._leftovers: dict[Destination, list[waiting.Entry]] = {}
         self._cleared: set[Destination] = set()
 
     def open(self, shipment: Shipment) -> None:
         self._shipments.setdefault(str(shipment.folder), shipment)
+        self._open.add(str(shipment.folder))
         if shipment.destination not in self._leftovers:
             found = waiting.entries(shipment.destination.root)
             self._leftovers[shipment.destination] = [one for one in found if one.folder != shipment.folder]
 
     def finish(self, folder: str) -> None:
         """Ship an outbox to its end now; one that fails is not looked at again either."""
-        shipment = self._shipments.pop(folder, None)
-        if shipment:
-            self._attempt(shipment, "done", SECONDS_FOR_OTHERS)
+        self._open.discard(folder)
+        self._attempt(self._shipments[folder], "done", SECONDS_FOR_OTHERS)
 
     def look_after(self) -> None:
         """For ever, in the background: news of the open outboxes each second, then what was left behind."""
@@ -121,7 +122,7 @@ class Shipping:
             os.nice(NICE)  # of this thread, on Linux
         while True:
             time.sleep(SECONDS_BETWEEN)
-            for shipment in list(self._shipments.values()):
+            for shipment in [self._shipments[folder] for folder in sorted(self._open)]:
                 if shipment.has_news() and not self._stores.rests(shipment.destination):
                     self._attempt(shipment, "progress")
             self.clear_up()
@@ -147,7 +148,8 @@ class Shipping:
             try:
                 delivery = shipment.ship(self._stores, lambda: self._tell({**answer, "event": "progress"}), patience)
             except Timeout:
-                self._tell({**answer, "event": "failed", "reason": "another process is shipping it"})
+                if patience:  # without any there will be another attempt
+                    self._tell({**answer, "event": "failed", "reason": "another process is shipping it"})
                 return
             except Exception as error:  # whatever a store's driver raises: there is no common base
                 self._tell({**answer, "event": "failed", "reason": reason_of(error)})
