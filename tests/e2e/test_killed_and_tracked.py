@@ -103,14 +103,6 @@ def other_file_system():
     subprocess.run(["rm", "-rf", folder], check=True)
 
 
-def test_two_kills(tmp_path, other_file_system):
-    (tmp_path / "whole").mkdir()
-    (tmp_path / "cut").mkdir()
-    whole(tmp_path / "whole", epochs=15)
-    assert killed_again_and_again(tmp_path / "cut", 15, 2, other_file_system) > 0
-    same(stored(tmp_path / "cut"), stored(tmp_path / "whole"))
-
-
 @pytest.mark.slow
 def test_twenty_five_kills(tmp_path, other_file_system):
     (tmp_path / "whole").mkdir()

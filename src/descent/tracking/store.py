@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
+from descent.durable import UNFINISHED
 from descent.errors import EnvironmentFault
 from descent.tracking.destination import SECONDS_FOR_LOCK, SQLITE, Destination, lifecycle_of, reason_of, unusable
 from descent.tracking.secrets import mask
@@ -133,15 +134,28 @@ def _no_stray_folder(uri: str) -> Iterator[None]:
 
 
 def _prepare(uri: str, database: Path, artifacts: Path, experiment: str) -> None:
+    """A new store is made beside its place and renamed: a kill in the middle of MLflow's migrations would ruin it."""
+    if database.exists():
+        _add_experiment(uri, artifacts, experiment)
+        return
+    database.parent.mkdir(parents=True, exist_ok=True)
+    for left in database.parent.glob(f".{database.name}{UNFINISHED}*"):
+        left.unlink()
+    unfinished = database.with_name(f".{database.name}{UNFINISHED}")
+    _add_experiment(sqlite_uri(unfinished), artifacts, experiment)
+    with closing(sqlite3.connect(unfinished, timeout=SECONDS_FOR_LOCK)) as connection:
+        connection.execute("PRAGMA journal_mode=WAL")  # readers and one writer do not wait for each other
+    unfinished.replace(database)
+
+
+def _add_experiment(uri: str, artifacts: Path, experiment: str) -> None:
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
-    database.parent.mkdir(parents=True, exist_ok=True)
     # The client's own store would fix the artifacts' place relative to the working directory.
     store: Any = SqlAlchemyStore(uri, artifacts.as_uri())  # type: ignore[no-untyped-call]
-    with closing(sqlite3.connect(database, timeout=SECONDS_FOR_LOCK)) as connection:
-        connection.execute("PRAGMA journal_mode=WAL")  # readers and one writer do not wait for each other
     store.search_experiments()
     store.create_experiment(experiment)
+    store.engine.dispose()
 
 
 @contextmanager

@@ -178,3 +178,31 @@ def test_a_path_that_does_not_survive_is_refused(monkeypatch, tmp_path):
     monkeypatch.setattr("descent.tracking.store._database_of", lambda uri: "elsewhere")
     with pytest.raises(EnvironmentFault, match="rename the folder"):
         sqlite_uri(tmp_path / "mlflow.db")
+
+
+KILLED_WHILE_MAKING = """
+import sys, threading, os, signal
+from pathlib import Path
+from descent.tracking.destination import Destination
+from descent.tracking.store import open_store
+root = Path(sys.argv[1])
+
+def kill_when_it_grows():
+    made = root / ".mlflow.db.part"
+    while not made.exists() or made.stat().st_size < int(sys.argv[2]):
+        pass
+    os.kill(os.getpid(), signal.SIGKILL)
+
+threading.Thread(target=kill_when_it_grows, daemon=True).start()
+open_store(Destination("local", None, "descent", root))
+"""
+
+
+@pytest.mark.parametrize("size", [1, 150_000])
+def test_a_kill_while_the_store_is_made_leaves_none_that_is_ruined(tmp_path, size):
+    killed = subprocess.run([sys.executable, "-c", KILLED_WHILE_MAKING, str(tmp_path), str(size)], check=False)
+    assert killed.returncode == -9
+    assert not (tmp_path / "mlflow.db").exists()
+    store = open_store(Destination("local", None, "descent", tmp_path))
+    assert store.client.get_experiment(store.experiment_id).name == "descent"
+    assert [path.name for path in tmp_path.glob(".mlflow.db*")] == []
