@@ -179,12 +179,14 @@ def grid(tmp_path_factory):
     return {**locals()}
 
 
+@pytest.mark.slow
 def test_a_second_grid_in_its_directory_is_refused(grid):
     assert grid["second"].returncode == 4
     assert one_line(grid["second"]).startswith(f"{grid['root']}/g: held by process {grid['first'].pid}, which is alive")
     assert grid["unchanged"]
 
 
+@pytest.mark.slow
 def test_the_same_grid_goes_on(grid):
     third = grid["third"]
     assert (third.returncode, third.stderr) == (0, "")
@@ -192,20 +194,24 @@ def test_the_same_grid_goes_on(grid):
     assert said in (["finished before", "continued at epoch 2"], ["finished before", "continued at epoch 3"])
 
 
+@pytest.mark.slow
 def test_what_was_finished_is_not_trained_again(grid):
     after = (grid["root"] / "g" / "0" / "weights.safetensors").stat()
     assert (after.st_mtime_ns, after.st_ino) == (grid["finished"].st_mtime_ns, grid["finished"].st_ino)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("point", "012")
 def test_every_point_comes_to_what_an_undisturbed_grid_does(grid, point):
     assert results(grid["root"] / "g" / point) == results(grid["root"] / "whole" / point)
 
 
+@pytest.mark.slow
 def test_the_table_shows_them_all(grid):
     tables = [re.findall(r"│ (\d) .*│ +(\S+) │", grid[name].stdout) for name in ("third", "whole")]
     assert tables[0] == tables[1] and len(tables[0]) == 3
 
 
+@pytest.mark.slow
 def test_nothing_of_the_ownership_is_left(grid):
     assert list((grid["root"] / "g").rglob("*owner*")) == []
