@@ -18,6 +18,7 @@ class ElasticNet(Method):
 
     def after_backward(self, parameters: Sequence[nn.Parameter]) -> None:
         held, gradients = penalised(parameters)
-        if held:
+        if held and self.absolute:
             torch._foreach_add_(gradients, torch._foreach_sign(held), alpha=self.absolute)
+        if held and self.square:
             torch._foreach_add_(gradients, held, alpha=self.square)

@@ -108,10 +108,6 @@ class Courier:
         place = {**asdict(destination), "root": str(destination.root)}
         self._child.order(order="open", local_id=local_id, folder=str(folder), destination=place)
 
-    def report(self, folder: Path) -> Report:
-        """As far as is known now."""
-        return self._child.reports.get(str(folder), Report()) if self._child else Report()
-
     def finish(self, local_id: str, folder: Path, destination: Destination) -> Report:
         """Ship what is left. Comes back early where the store is away: then the rest waits for the next start."""
         self.open(local_id, folder, destination)

@@ -56,8 +56,13 @@ def refuse_unusable(destination: Destination) -> None:
     except (OSError, sqlite3.Error) as error:
         raise unusable(destination.shown, reason_of(error)) from None
     if lifecycle == "deleted":
-        hint = "restore it or choose another with tracking.experiment=…"
-        raise EnvironmentFault(f"tracking.experiment: {destination.experiment} was deleted; {hint}")
+        raise deleted(destination.experiment)
+
+
+def deleted(experiment: str) -> EnvironmentFault:
+    """The one line about an experiment whose name is taken by one in MLflow's bin."""
+    hint = "restore it or choose another with tracking.experiment=…"
+    return EnvironmentFault(f"tracking.experiment: {experiment} was deleted; {hint}")
 
 
 def unusable(shown: str, reason: str) -> EnvironmentFault:

@@ -122,10 +122,10 @@ class Writer:
 
     def _new(self, record: Record) -> Record | None:
         """The part of a record that has not been said before."""
+        news: Record | None = record
         if isinstance(record, Params):
             fresh = {key: value for key, value in record.values.items() if key not in self._params}
-            record = Params(fresh) if fresh else record
-            news: Record | None = record if fresh else None
+            news = Params(fresh) if fresh else None
         elif isinstance(record, Metrics):
             values = {key: value for key, value in record.values.items() if (key, record.step) not in self._points}
             news = Metrics(values, record.step, record.timestamp) if values else None
@@ -133,9 +133,7 @@ class Writer:
             told = max(0, self._next_step.get(record.key, 0) - record.first_step)
             first = record.first_step + told
             news = Series(record.key, record.values[told:], first, record.started, record.ended)
-            news = news if len(news.values) else None
-        else:
-            news = record
+            news = news if told < len(record.values) else None
         if news is not None:
             self._remember(news)
         return news

@@ -129,7 +129,7 @@ class Shipping:
 
     def clear_up(self) -> None:
         """One outbox that somebody left behind, or, when there are no more, the runs whose process is gone."""
-        for destination, entries in self._leftovers.items():
+        for destination, entries in list(self._leftovers.items()):  # orders come in on another thread
             if self._stores.rests(destination):
                 continue
             with suppress(Exception):  # a courtesy to other runs: this one does not depend on it
@@ -161,7 +161,7 @@ class Shipping:
         reader = Reader(shipment.folder)
         if "run_id" in reader.state or not (first := reader.first()):
             return None
-        return next((one for one in self._shipments.values() if one.local_id == first.parent), None)
+        return next((one for one in list(self._shipments.values()) if one.local_id == first.parent), None)
 
 
 def ship_leftover(entry: waiting.Entry, stores: Stores, known: list[Destination]) -> str | None:

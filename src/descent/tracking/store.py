@@ -13,7 +13,15 @@ from filelock import FileLock, Timeout
 
 from descent.durable import UNFINISHED
 from descent.errors import EnvironmentFault
-from descent.tracking.destination import SECONDS_FOR_LOCK, SQLITE, Destination, lifecycle_of, reason_of, unusable
+from descent.tracking.destination import (
+    SECONDS_FOR_LOCK,
+    SQLITE,
+    Destination,
+    deleted,
+    lifecycle_of,
+    reason_of,
+    unusable,
+)
 from descent.tracking.secrets import mask
 
 if TYPE_CHECKING:
@@ -48,8 +56,7 @@ def open_store(destination: Destination) -> Store:
                 return _open_sqlite(uri, destination)
         return _open(uri, destination.experiment)
     except DeletedExperiment:
-        hint = "restore it or choose another with tracking.experiment=…"
-        raise EnvironmentFault(f"tracking.experiment: {destination.experiment} was deleted; {hint}") from None
+        raise deleted(destination.experiment) from None
     except Exception as error:  # whatever the driver of a store raises: there is no common base
         raise unusable(shown, reason_of(error)) from error
 
