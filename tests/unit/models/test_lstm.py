@@ -71,3 +71,39 @@ def test_an_image_is_read_row_by_row_and_a_table_column_by_column():
     image = torch.arange(24.0).view(1, 2, 4, 3)  # two channels of four rows of three
     assert sequence(image)[0, 1].tolist() == [3, 4, 5, 15, 16, 17]
     assert sequence(torch.tensor([[1.0, 2.0]])).tolist() == [[[1.0], [2.0]]]
+
+
+# Words
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("pooling", ["last", "mean"])
+def test_words_are_embedded_and_read_up_to_their_end(layers, bidirectional, pooling):
+    torch.manual_seed(0)
+    model = LSTM((6,), 3, 5, layers, bidirectional, pooling, embedding=4, tokens=9).double()
+    table = model.embedding.weight.detach().numpy()
+    ids = np.array([[3, 1, 8, 2, 2, 7], [5, 0, 0, 0, 0, 0], [2, 4, 1, 0, 0, 0]])
+    got = model(torch.from_numpy(ids)).detach()
+    for row, length in zip(range(3), (6, 1, 3), strict=True):
+        read = table[ids[row, :length]][None]  # without its padding
+        expected = by_hand(model, read, layers, bidirectional, pooling)
+        np.testing.assert_allclose(got[row], expected[0], rtol=1e-11, atol=1e-13)
+
+
+@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("pooling", ["last", "mean"])
+def test_more_padding_changes_nothing(bidirectional, pooling):
+    torch.manual_seed(1)
+    model = LSTM((4,), 2, 6, 2, bidirectional, pooling, tokens=7).double()
+    ids = torch.tensor([[2, 3, 4, 0], [6, 0, 0, 0]])
+    longer = torch.cat([ids, torch.zeros(2, 5, dtype=torch.int64)], 1)
+    np.testing.assert_allclose(model(longer).detach(), model(ids).detach(), rtol=1e-12)
+
+
+def test_the_padding_is_never_trained():
+    torch.manual_seed(2)
+    model = LSTM((4,), 2, 6, tokens=7, bidirectional=True)
+    model(torch.tensor([[2, 3, 0, 0]])).sum().backward()
+    moved = model.embedding.weight.grad.abs().sum(1) > 0
+    assert moved.tolist() == [False, False, True, True, False, False, False]
