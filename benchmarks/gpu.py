@@ -26,7 +26,7 @@ from torch import nn
 
 from descent.data.loading import Feed
 from descent.data.scaling import Scaling
-from descent.data.split import Data, Split
+from descent.data.split import Data, Split, split
 from descent.data.synthetic import synthetic
 from descent.engine import Engine, Recipe
 from descent.models.cnn import CNN
@@ -83,7 +83,8 @@ def compare(name: str, device: str, rounds: int, quick: bool) -> list[Ratio]:
     shape, samples, batch_size, epochs, build = WORK[name]
     samples, epochs = (1_280, 1) if quick else (samples, epochs)
     total = round(samples / 0.8)
-    data = synthetic("classification", "image", shape, total, CLASSES, 1.0, 0, 0.1, 0.1, split_seed=0)
+    source = synthetic("classification", shape, total, CLASSES, 0.0, 1.0, 0)
+    data = split(source, val_fraction=0.1, test_fraction=0.1, split_seed=0)
     scaling, model = Scaling(data.train.inputs), build(input_shape=shape, outputs=CLASSES)
     accelerator = {"cuda": "gpu"}.get(device, device)
 

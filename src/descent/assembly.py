@@ -10,9 +10,10 @@ from hydra.utils import instantiate
 from torch import nn
 from torch.optim import Optimizer
 
-from descent import contradictions, rules, sizing
+from descent import contradictions, rules, signatures, sizing
 from descent.config import Component, Config
 from descent.data.loading import Feed
+from descent.data.preparation import prepared
 from descent.data.scaling import Scaling
 from descent.data.split import Data
 from descent.engine import Engine, Recipe
@@ -46,9 +47,8 @@ class Parts:
 
 
 def load(config: Config) -> Data:
-    """The dataset, split."""
-    data: Data = _build("dataset", config.dataset)
-    return data
+    """The dataset under the knobs that all datasets have, split."""
+    return prepared(_build("dataset", signatures.without_common_knobs(config.dataset)), config.dataset.settings)
 
 
 def assemble(config: Config, data: Data | None = None) -> Parts:
@@ -96,7 +96,7 @@ def assemble(config: Config, data: Data | None = None) -> Parts:
         hooked=hooked,
     )
     threads = sizing.threads_for(work * batch_size) if config.threads == "auto" else config.threads
-    engine = Engine(model, Scaling(data.train.inputs), data, recipe)
+    engine = Engine(model, Scaling(data.train.inputs, config.dataset.settings["scaling"]), data, recipe)
     return Parts(data, engine, callbacks, threads, sizing.parameter_count(model), work)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from descent import processes
+from descent.data.knobs import COMMON, KINDS, Sizes, sizes
 from descent.errors import UsageError
 from descent.rules import near, refuse
 from descent.vocabulary import METRICS, metric_names
@@ -46,6 +47,7 @@ EXCLUSIVE = (
     ("ema", "swa", "which weights are evaluated"),
     ("batch_norm", "layer_norm", "the model's norm"),
 )
+NOUNS = {"image": "an image", "table": "a table", "sequence": "a sequence"}
 _REGULARIZATION = re.compile(r"\+?regularization=\[(.*)\]", re.DOTALL)
 
 
@@ -135,15 +137,48 @@ def _trainer(settings: Mapping[str, Any]) -> None:
 
 def _splits(settings: Mapping[str, Any]) -> None:
     dataset = settings["dataset"]
-    held_out = dataset["val_fraction"] + dataset["test_fraction"]
+    held_out = dataset["val_fraction"] + (0 if dataset.get("test_samples") else dataset["test_fraction"])
     if held_out >= 1:
         raise refuse("dataset.val_fraction", dataset["val_fraction"], "val_fraction + test_fraction below 1")
     if "samples" not in dataset:
         return  # known once the data is read, and checked there
-    for key in ("val_fraction", "test_fraction"):
-        if dataset[key] > 0 and round(dataset[key] * dataset["samples"]) == 0:
-            samples = dataset["samples"]
+    samples, counts = dataset["samples"], _sizes(settings)
+    for key, count in (("val_fraction", counts.val), ("test_fraction", counts.test)):
+        if dataset[key] > 0 and count == 0:
             raise refuse(f"dataset.{key}", dataset[key], "0, or enough for one sample", f"there are {samples}")
+    if dataset["fraction"] < 1 and counts.train == 0:
+        raise refuse("dataset.fraction", dataset["fraction"], "enough for one training sample")
+
+
+def _sizes(settings: Mapping[str, Any]) -> Sizes:
+    dataset = settings["dataset"]
+    return sizes(
+        dataset["samples"],
+        dataset["val_fraction"],
+        dataset["test_fraction"],
+        dataset["fraction"],
+        test_samples=dataset.get("test_samples"),
+    )
+
+
+def _common_knobs(settings: Mapping[str, Any]) -> None:
+    """A dataset of the user's own may have left them out."""
+    for key in COMMON:
+        if key not in settings["dataset"]:
+            allowed = "every common knob in a dataset's YAML"
+            raise refuse(f"dataset.{key}", "nothing", allowed, "begin with defaults: [/every_dataset@_here_, _self_]")
+
+
+def _kind_of_data(settings: Mapping[str, Any]) -> None:
+    dataset = settings["dataset"]
+    for key, kind in KINDS.items():
+        if dataset[key] is not None and dataset["kind"] != kind:
+            raise refuse(
+                f"dataset.{key}", dataset[key], f"null for {NOUNS[dataset['kind']]}", f"it is for {NOUNS[kind]}"
+            )
+    features = [str(feature) for feature in dataset["features"] or []]
+    if len(set(features)) < len(features):
+        raise refuse("dataset.features", dataset["features"], "each column once")
 
 
 def _shape(settings: Mapping[str, Any]) -> None:
@@ -156,8 +191,7 @@ def _batches(settings: Mapping[str, Any]) -> None:
     dataset, batch_size = settings["dataset"], settings["batch_size"]
     if "samples" not in dataset:
         return  # known once the data is read, and checked there
-    held_out = sum(round(dataset["samples"] * dataset[key]) for key in ("val_fraction", "test_fraction"))
-    refuse_batches(batch_size, settings["accumulate"], dataset["samples"] - held_out)
+    refuse_batches(batch_size, settings["accumulate"], _sizes(settings).train)
 
 
 def refuse_batches(batch_size: int | str, accumulate: int, training_samples: int) -> None:
@@ -266,6 +300,8 @@ CHECKS = (
     _stopping,
     _step_owners,
     _trainer,
+    _common_knobs,
+    _kind_of_data,
     _splits,
     _shape,
     _batches,

@@ -4,6 +4,7 @@ float (0, 1]            a number of that interval; `inf` is open
 int [1, inf) | full     or a word
 list int [1, 4096]      a list; list+ is not empty, list2 has two items; list list int is a list of lists
 name, metric, labels    a file's name, a metric of the task, a map of plain values
+column                  the name or number of a table's column
 true                    nothing else: a choice that would be another one without it
 follows lr              not a knob of its own: the value stands at that path
 """
@@ -24,6 +25,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _WORDS = {
     "bool": "true | false",
     "str": "a text",
+    "column": "a column's name or number",
     "name": "1 to 64 letters, digits, . _ or -, a letter or digit first",
     "labels": "{key:value}",
     "metric": "a metric such as val/loss",
@@ -213,6 +215,7 @@ _KINDS: dict[str, Check] = {
     "map": _typed(dict),
     "labels": _labels,
     "null": _typed(type(None)),
+    "column": _either([_number("int", "[0, inf)"), _text]),
     "name": _matching(_NAME),
     "metric": _text,  # that it exists is a matter of the task: contradictions.py
 }

@@ -11,6 +11,7 @@ from hydra.utils import get_object
 
 from descent import rules
 from descent.config import Component, Config
+from descent.data.knobs import own_settings
 from descent.errors import EnvironmentFault, UsageError
 from descent.optim import warmup
 
@@ -49,6 +50,12 @@ def check(config: Config) -> None:
         _check_callback(callback, config.tracking.kind)
 
 
+def without_common_knobs(dataset: Component) -> Component:
+    """A dataset as its target takes it."""
+    takes = inspect.signature(get_object(str(dataset.target))).parameters
+    return Component(dataset.choice, own_settings(dataset.settings, takes))
+
+
 def _components(config: Config) -> Iterator[tuple[str, Component]]:
     for key in ("dataset", "model", "optimizer", "scheduler", "loss", "augmentation"):
         yield key, getattr(config, key)
@@ -62,6 +69,8 @@ def _check_target(key: str, component: Component) -> None:
         inspect.signature(target)
     except Exception:
         raise rules.refuse(f"{key}._target_", component.target, "an importable class or function") from None
+    if key == "dataset":
+        component = without_common_knobs(component)
     taken = TAKEN.get(key, set())
     given = {name: value for name, value in component.settings.items() if name[0] != "_" and name not in taken}
     _check_arguments(key, target, given)

@@ -17,6 +17,7 @@ from descent.trainer import build_trainer
 CONF = Path(__file__).parents[2] / "conf"
 GROUPS = sorted(folder.name for folder in CONF.iterdir() if folder.is_dir() and folder.name != "hydra")
 FILES = [file for group in GROUPS for file in sorted((CONF / group).glob("*.yaml"))]
+EVERY_DATASET = CONF / "every_dataset.yaml"
 CHOICES = {group: sorted(file.stem for file in (CONF / group).glob("*.yaml")) for group in GROUPS}
 SHORT = ["epochs=1", "batch_size=1000"]  # two steps on 1,437 samples
 IMAGES = ["dataset=synthetic", "dataset.kind=image", "dataset.shape=[1,8,8]", "dataset.samples=60", "batch_size=24"]
@@ -94,11 +95,13 @@ def test_a_file_begins_with_what_it_is(file):
     assert re.match(r"# \S", said), said
 
 
-@pytest.mark.parametrize("file", [file for file in FILES if file.parent.name != "experiment"], ids=label)
+@pytest.mark.parametrize(
+    "file", [EVERY_DATASET, *(file for file in FILES if file.parent.name != "experiment")], ids=label
+)
 def test_every_knob_has_its_rule_beside_it(file):
     node = yaml.safe_load(file.read_text())
     node = node["optimizer"] if file.parent.name == "optimizer" else node
-    knobs = {key for key in node if not key.startswith("_")} - {"allowed", "requires"}
+    knobs = {key for key in node if not key.startswith("_")} - {"allowed", "requires", "defaults"}
     assert set(node["allowed"]) == knobs
 
 

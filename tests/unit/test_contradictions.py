@@ -15,13 +15,29 @@ FINE = {
     "weight_decay": 0.0,
     "objective": "val/accuracy",
     "loader": {"workers": 0, "stream": False, "chunk": "auto"},
-    "dataset": {"task": "classification", "kind": "table", "samples": 100, "val_fraction": 0.1, "test_fraction": 0.1},
+    "dataset": {
+        "task": "classification",
+        "kind": "table",
+        "samples": 100,
+        "val_fraction": 0.1,
+        "val_split": "stratified",
+        "test_fraction": 0.1,
+        "split_seed": 0,
+        "fraction": 1.0,
+        "resize": None,
+        "channels": None,
+        "features": None,
+        "scaling": "standard",
+    },
     "optimizer": {"lr": 0.1, "weight_decay": 0.0},
     "scheduler": {},
     "regularization": {"none": {}},
     "trainer": {"devices": 1},
     "tracking": {"kind": "local", "uri": None},
 }
+
+
+UNREAD = {key: value for key, value in FINE["dataset"].items() if key != "samples"}
 
 
 def settings(changes):
@@ -66,6 +82,13 @@ def test_what_is_fine_passes():
         ({"dataset.val_fraction": 0.9}, "dataset.val_fraction: got 0.9, allowed val_fraction + test_fraction below 1"),
         ({"dataset.val_fraction": 0.001}, "dataset.val_fraction: got 0.001, allowed 0, or enough"),
         ({"dataset.test_fraction": 0.001}, "dataset.test_fraction: got 0.001, allowed 0, or enough"),
+        ({"dataset.fraction": 0.001}, "dataset.fraction: got 0.001, allowed enough for one training sample"),
+        ({"dataset.fraction": 0.1}, "batch_size: got 10, allowed 1 to 8 (the training samples) or full"),
+        ({"dataset.resize": 4}, "dataset.resize: got 4, allowed null for a table; it is for an image"),
+        ({"dataset.channels": 3}, "dataset.channels: got 3, allowed null for a table"),
+        ({"dataset.kind": "image", "dataset.features": [1]}, "dataset.features: got [1], allowed null for an image"),
+        ({"dataset.features": ["a", 1, "a"]}, "dataset.features: got [a,1,a], allowed each column once"),
+        ({"dataset": {"task": "classification", "val_fraction": 0.1}}, "dataset.val_split: got nothing, allowed every"),
         ({"dataset.kind": "image", "dataset.shape": [8]}, "dataset.shape: got [8], allowed [channels,height,width]"),
         ({"batch_size": 81}, "batch_size: got 81, allowed 1 to 80 (the training samples) or full"),
         ({"accumulate": 9}, "accumulate: got 9, allowed 1 to 8 (the minibatches of an epoch)"),
@@ -108,7 +131,11 @@ def test_a_contradiction_is_named(changes, line):
         {"regularization": {"sam": {}, "ema": {}, "batch_norm": {}}},
         {"trainer.check_val_every_n_epoch": 3},
         {"loader.workers": 1, "loader.stream": True},
-        {"dataset": {"task": "regression", "val_fraction": 0.1, "test_fraction": 0.1}, "objective": "val/r2"},
+        {"dataset": {**UNREAD, "task": "regression"}, "objective": "val/r2"},
+        {"dataset.test_samples": 5, "dataset.test_fraction": 0.5, "dataset.val_fraction": 0.5, "batch_size": 50},
+        {"dataset.fraction": 0.125, "batch_size": 10},
+        {"dataset.features": ["a", 0], "dataset.fraction": 0.0125, "batch_size": 1},
+        {"dataset.kind": "image", "dataset.resize": 4, "dataset.channels": 3},
     ],
 )
 def test_the_border_is_on_the_right_side(changes):

@@ -7,7 +7,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from descent.data.knobs import sizes
+from descent.data.source import Source
 from descent.errors import DataError
+from descent.rules import refuse
 
 BLOCK = 4096  # rows hashed at a time
 
@@ -34,39 +37,84 @@ class Data:
     val: Split | None
     test: Split | None
     digest: str
+    classes: tuple[str, ...] = ()  # their names, where the dataset knows them
+    columns: tuple[str, ...] = ()  # names of a table's features
 
     @property
     def input_shape(self) -> tuple[int, ...]:
         return tuple(self.train.inputs.shape[1:])
 
 
-def split_data(
-    name: str,
-    inputs: Tensor,
-    targets: Tensor,
+def split(
+    source: Source,
     *,
-    task: str,
-    outputs: int,
     val_fraction: float,
     test_fraction: float,
     split_seed: int,
+    val_split: str = "stratified",
+    fraction: float = 1.0,
+    folds: int = 1,
+    fold: int = 0,
 ) -> Data:
-    """Cut into test, validation and training, a function of the split's seed alone; stratified by class."""
-    strata = targets.numpy() if task == "classification" else None
-    order = torch.from_numpy(split_order(len(targets), split_seed, strata))
-    tests, vals = round(len(targets) * test_fraction), round(len(targets) * val_fraction)
-    if tests + vals >= len(targets):
-        raise DataError(
-            f"dataset {name}: {len(targets)} samples leave none to train on after {tests} test and {vals} validation"
-        )
+    """Cut into test, validation and training, a function of the split's seed alone; stratified by class.
 
-    def part(rows: Tensor) -> Split | None:
-        return Split(inputs[rows], targets[rows]) if len(rows) else None
+    With folds the test part is held out as without; of the rest, part `fold` of `folds` validates. A fraction leaves
+    out training samples only, and a smaller one is a part of a larger one.
+    """
+    strata = source.targets.numpy() if source.task == "classification" else None
+    count = len(source.targets)
+    own_test = Split(*source.test) if source.test else None
+    wanted = sizes(count, val_fraction, test_fraction, fraction, folds, fold, len(own_test) if own_test else None)
+    if wanted.train < 1 or folds > count - wanted.test:
+        held_out = f"{wanted.test} test and {wanted.val} validation"
+        raise DataError(f"dataset {source.name}: {count} samples leave none to train on after {held_out}")
+    order = split_order(count, split_seed, strata)
+    tests, rest = np.split(order, [0 if own_test else wanted.test])
+    val, train = _held_out(rest, wanted.val, val_split, strata, folds, fold)
+    if fraction < 1:
+        kept = split_order(len(train), split_seed, None if strata is None else strata[train])[: wanted.train]
+        train = np.sort(train[kept])
+    inputs = source.inputs if source.encode is None else source.encode(torch.from_numpy(train))
 
-    train = part(order[tests + vals :].sort().values)
-    assert train is not None
-    val, test = part(order[tests : tests + vals].sort().values), part(order[:tests].sort().values)
-    return Data(name, task, outputs, train, val, test, content_digest(inputs, targets))
+    def part(rows: np.ndarray) -> Split | None:
+        picked = torch.from_numpy(np.sort(rows))
+        return Split(inputs[picked], source.targets[picked]) if len(rows) else None
+
+    training = part(train)
+    assert training is not None
+    return Data(
+        source.name,
+        source.task,
+        source.outputs,
+        training,
+        part(val),
+        own_test or part(tests),
+        content_digest(inputs, source.targets, *(source.test or ())),
+        source.classes,
+        source.columns,
+    )
+
+
+def _held_out(
+    rest: np.ndarray, vals: int, val_split: str, strata: np.ndarray | None, folds: int, fold: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Validation and training rows, the latter in stored order."""
+    if val_split == "last":
+        if folds > 1:
+            raise refuse("dataset.val_split", "last", "stratified with folds", "the last samples are one part only")
+        train, val = np.split(np.sort(rest), [len(rest) - vals])
+        return val, train
+    if folds == 1:
+        val, train = np.split(rest, [vals])
+        return val, np.sort(train)
+    return _fold(rest, strata, folds, fold)
+
+
+def _fold(rest: np.ndarray, strata: np.ndarray | None, folds: int, fold: int) -> tuple[np.ndarray, np.ndarray]:
+    """Dealt like cards, class after class: neither a class nor a whole part has one sample more than its share."""
+    dealt = rest if strata is None else rest[np.argsort(strata[rest], kind="stable")]
+    validates = np.arange(len(dealt)) % folds == fold
+    return dealt[validates], np.sort(dealt[~validates])
 
 
 def split_order(count: int, seed: int, strata: np.ndarray | None = None) -> np.ndarray:
@@ -82,10 +130,10 @@ def split_order(count: int, seed: int, strata: np.ndarray | None = None) -> np.n
     return np.argsort(position, kind="stable")
 
 
-def content_digest(inputs: Tensor, targets: Tensor) -> str:
+def content_digest(*tensors: Tensor) -> str:
     """SHA-256 of the samples in their original order, with types and shapes."""
     digest = hashlib.sha256()
-    for tensor in (inputs, targets):
+    for tensor in tensors:
         digest.update(f"{tensor.dtype}{tuple(tensor.shape)}".encode())
         for block in torch.split(tensor, BLOCK):
             digest.update(block.contiguous().numpy().tobytes())

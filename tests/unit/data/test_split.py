@@ -1,12 +1,16 @@
-"""Splits are disjoint, complete, stratified and a function of their own seed."""
+"""Splits are disjoint, complete, stratified and a function of their own seed; folds and fractions of them too."""
+
+import itertools
+from collections import Counter
 
 import numpy as np
 import pytest
 import torch
 
 from descent.data.digits import digits
-from descent.data.split import content_digest, split_data, split_order
-from descent.errors import DataError
+from descent.data.source import Source
+from descent.data.split import content_digest, split, split_order
+from descent.errors import DataError, UsageError
 from reference.trained import TABLE, parts_of
 
 TEST_SPLIT_SHA256 = (
@@ -15,12 +19,15 @@ TEST_SPLIT_SHA256 = (
 DIGITS_SHA256 = "838b4bd6b9e34955c7b87f305bc6ccba2e7e69abe13736335bec4f69f0e3ac05"
 
 
-def cut(count=100, classes=3, seed=0, task="classification", val=0.2, test=0.1):
+def numbered(count=100, classes=3, task="classification", **more):
+    """A sample's only feature is its number."""
     targets = torch.arange(count) % classes if task == "classification" else torch.rand(count, 1)
-    rows = torch.arange(count).float().unsqueeze(1)
-    return split_data(
-        "x", rows, targets, task=task, outputs=classes, val_fraction=val, test_fraction=test, split_seed=seed
-    )
+    return Source("x", task, torch.arange(count).float().unsqueeze(1), targets, classes, **more)
+
+
+def cut(count=100, classes=3, seed=0, task="classification", val=0.2, test=0.1, **more):
+    source = numbered(count, classes, task)
+    return split(source, val_fraction=val, test_fraction=test, split_seed=seed, **more)
 
 
 def rows_of(split):
@@ -63,7 +70,7 @@ def test_every_prefix_of_the_order_is_stratified(seed):
 
 def test_digits_are_stratified_to_a_sample_or_two():
     for seed in range(3):
-        data = digits("classification", "image", 1797, 0.1, 0.1, seed)
+        data = split(digits(), val_fraction=0.1, test_fraction=0.1, split_seed=seed)
         whole = torch.cat([part.targets for part in (data.train, data.val, data.test)])
         share = np.bincount(whole) / 1797
         for part in (data.val, data.test):
@@ -75,7 +82,7 @@ def test_digits_are_stratified_to_a_sample_or_two():
 def test_digits_are_what_scikit_learn_ships():
     from sklearn.datasets import load_digits
 
-    data = digits("classification", "image", 1797, 0.0, 0.0, 0)
+    data = split(digits(), val_fraction=0.0, test_fraction=0.0, split_seed=0)
     assert data.input_shape == (1, 8, 8) and data.outputs == 10
     np.testing.assert_array_equal(data.train.inputs[:, 0], load_digits().images)
     np.testing.assert_array_equal(data.train.targets, load_digits().target)
@@ -105,5 +112,143 @@ def test_the_digest_sees_every_change(change):
 
 
 def test_the_digits_test_split_is_pinned():
-    test = digits("classification", "image", 1797, 0.1, 0.1, 0).test
+    test = split(digits(), val_fraction=0.1, test_fraction=0.1, split_seed=0).test
     assert content_digest(test.inputs, test.targets) == TEST_SPLIT_SHA256
+
+
+def test_names_come_along():
+    names = {"classes": ("no", "yes"), "columns": ("a", "b")}
+    source = Source("x", "classification", torch.zeros(10, 2), torch.arange(10) % 2, 2, **names)
+    data = split(source, val_fraction=0.2, test_fraction=0.2, split_seed=0)
+    assert (data.classes, data.columns) == (("no", "yes"), ("a", "b"))
+
+
+# The last samples as they are stored
+
+
+@pytest.mark.parametrize("test", [0.0, 0.1])
+def test_the_last_samples_validate(test):
+    data = cut(val=0.2, test=test, val_split="last")
+    held_out = set(rows_of(cut(val=0.2, test=test).test))
+    assert set(rows_of(data.test)) == held_out, "the test split does not depend on how validation is chosen"
+    rest = [row for row in range(100) if row not in held_out]
+    assert rows_of(data.train) + rows_of(data.val) == rest
+    assert len(data.val) == 20
+
+
+def test_the_last_samples_cannot_rotate():
+    with pytest.raises(UsageError, match=r"^dataset.val_split: got last, allowed stratified with folds"):
+        cut(val_split="last", folds=5)
+
+
+# A test part of the dataset's own
+
+
+def test_its_own_test_part_is_kept():
+    own = (torch.full((7, 1), -1.0), torch.zeros(7, dtype=torch.int64))
+    data = split(numbered(test=own), val_fraction=0.1, test_fraction=0.5, split_seed=0)
+    assert rows_of(data.test) == [-1] * 7
+    assert sorted(rows_of(data.train) + rows_of(data.val)) == list(range(100))
+    assert len(data.val) == 10
+    assert data.digest != split(numbered(), val_fraction=0.1, test_fraction=0.5, split_seed=0).digest
+
+
+# What is encoded by statistics of training rows
+
+
+def test_an_encoding_sees_the_training_rows_alone():
+    seen = []
+
+    def encode(rows):
+        seen.append(rows)
+        return torch.arange(100).float().unsqueeze(1) - rows.double().mean().float()
+
+    data = split(numbered(encode=encode), val_fraction=0.2, test_fraction=0.1, split_seed=0, fraction=0.5)
+    [rows] = seen
+    plain = cut(fraction=0.5)
+    assert rows.tolist() == rows_of(plain.train)
+    shift = rows.double().mean().float()
+    assert torch.equal(data.val.inputs, plain.val.inputs - shift)
+    assert data.digest != plain.digest
+
+
+# Part of the training split
+
+
+@pytest.mark.parametrize("task", ["classification", "regression"])
+@pytest.mark.parametrize("more", [{}, {"folds": 4, "fold": 1}, {"val_split": "last"}])
+def test_smaller_fractions_are_parts_of_larger_ones(task, more):
+    parts = [cut(300, 4, task=task, fraction=share, **more) for share in (0.05, 0.1, 0.5, 0.9, 1.0)]
+    whole = parts[-1]
+    for smaller, larger in itertools.pairwise(parts):
+        assert set(rows_of(smaller.train)) < set(rows_of(larger.train))
+    for part, share in zip(parts, (0.05, 0.1, 0.5, 0.9, 1.0), strict=True):
+        assert len(part.train) == round(len(whole.train) * share)
+        assert rows_of(part.val) == rows_of(whole.val) and rows_of(part.test) == rows_of(whole.test)
+
+
+def test_a_fraction_is_stratified_and_a_function_of_the_split_seed():
+    random = np.random.default_rng(0)
+    labels = torch.from_numpy(random.choice(4, 1000, p=[0.1, 0.2, 0.3, 0.4]))
+    source = Source("x", "classification", torch.arange(1000).float().unsqueeze(1), labels, 4)
+
+    def train(fraction, seed=0):
+        return split(source, val_fraction=0.2, test_fraction=0.1, split_seed=seed, fraction=fraction).train
+
+    share = np.bincount(train(1.0).targets) / 700
+    for fraction in (0.02, 0.1, 0.37, 0.8):
+        counts = np.bincount(train(fraction).targets, minlength=4)
+        assert np.abs(counts - round(700 * fraction) * share).max() < 2
+    assert torch.equal(train(0.3).inputs, train(0.3).inputs)
+    assert set(rows_of(train(0.3))) != set(rows_of(train(0.3, seed=1)))
+
+
+def test_a_fraction_of_less_than_one_sample():
+    with pytest.raises(DataError, match="leave none to train on"):
+        cut(fraction=0.001)
+
+
+# Folds
+
+
+@pytest.mark.parametrize("folds", [2, 3, 5, 10])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_folds_are_those_of_scikit_learn_in_all_that_it_promises(folds, seed):
+    """Disjoint, covering, and no class more than one sample from its share, for any sizes of classes."""
+    from sklearn.model_selection import StratifiedKFold
+
+    random = np.random.default_rng(seed)
+    labels = torch.from_numpy(random.choice(4, 211, p=[0.08, 0.2, 0.3, 0.42]))
+    source = Source("x", "classification", torch.arange(211).float().unsqueeze(1), labels, 4)
+    how = {"val_fraction": 0.1, "test_fraction": 0.1, "split_seed": seed}
+    plain = split(source, **how)
+    rest = sorted(set(range(211)) - set(rows_of(plain.test)))
+    share = np.bincount(labels[rest], minlength=4) / folds
+    parts = [split(source, **how, folds=folds, fold=fold) for fold in range(folds)]
+    theirs = [labels[rest][val] for _, val in StratifiedKFold(folds).split(rest, labels[rest])]
+    assert Counter(row for part in parts for row in rows_of(part.val)) == Counter(rest)
+    for part, other in zip(parts, theirs, strict=True):
+        assert rows_of(part.test) == rows_of(plain.test)
+        assert sorted(rows_of(part.train) + rows_of(part.val)) == rest
+        for held_out in (part.val.targets, other):
+            assert np.abs(np.bincount(held_out, minlength=4) - share).max() < 1
+    sizes = [len(part.val) for part in parts]
+    assert max(sizes) - min(sizes) <= 1
+
+
+@pytest.mark.parametrize("folds", [2, 5, 90])
+def test_folds_of_a_regression(folds):
+    parts = [cut(task="regression", folds=folds, fold=fold) for fold in range(folds)]
+    held_out = sorted(row for part in parts for row in rows_of(part.val))
+    assert held_out == sorted(set(range(100)) - set(rows_of(cut(task="regression").test)))
+
+
+def test_folds_are_drawn_by_the_split_seed():
+    vals = [rows_of(cut(folds=5, fold=2, seed=seed).val) for seed in (0, 0, 1)]
+    assert vals[0] == vals[1] != vals[2]
+
+
+@pytest.mark.parametrize("folds", [91, 101])
+def test_more_folds_than_samples(folds):
+    with pytest.raises(DataError):
+        cut(folds=folds)
