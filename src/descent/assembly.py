@@ -63,6 +63,9 @@ def assemble(config: Config, data: Data | None = None) -> Parts:
     methods = [_build(f"regularization.{item.choice}", item) for item in config.regularization if item.target]
     for method in methods:
         method.join(model, data.outputs)
+    scaling = Scaling(data.train.inputs, config.dataset.settings["scaling"])
+    if config.augmentation.target:
+        methods.append(_build("augmentation", config.augmentation, scaling=scaling, images=data.train.inputs))
     callbacks = [_build("trainer.callbacks", Component("", one)) for one in config.trainer.get("callbacks") or []]
     work = sizing.multiply_adds(model, data.input_shape)
     hooked = config.trainer["devices"] > 1 or any(map(has_batch_hooks, callbacks))
@@ -96,7 +99,7 @@ def assemble(config: Config, data: Data | None = None) -> Parts:
         hooked=hooked,
     )
     threads = sizing.threads_for(work * batch_size) if config.threads == "auto" else config.threads
-    engine = Engine(model, Scaling(data.train.inputs, config.dataset.settings["scaling"]), data, recipe)
+    engine = Engine(model, scaling, data, recipe)
     return Parts(data, engine, callbacks, threads, sizing.parameter_count(model), work)
 
 

@@ -122,6 +122,13 @@ def _stopping(settings: Mapping[str, Any]) -> None:
         raise refuse("regularization.early_stopping.patience", None, allowed, "or leave early_stopping out")
 
 
+def _ranges(settings: Mapping[str, Any]) -> None:
+    for key in ("zoom", "erasing_area", "erasing_aspect"):
+        low, high = settings["augmentation"].get(key, (0, 0))
+        if low > high:
+            raise refuse(f"augmentation.{key}", [low, high], "the smaller number first")
+
+
 def _step_owners(settings: Mapping[str, Any]) -> None:
     """Both make the step's passes themselves."""
     if "sam" in settings["regularization"] and str(settings["optimizer"].get("_target_")).endswith(".LBFGS"):
@@ -298,6 +305,7 @@ CHECKS = (
     _regularization,
     _clipping,
     _stopping,
+    _ranges,
     _step_owners,
     _trainer,
     _common_knobs,

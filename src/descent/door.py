@@ -21,7 +21,7 @@ from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from descent import processes, rules
+from descent import advice, processes, rules
 from descent.composition import compose, explained, refuse_impossible, without_hydra
 from descent.config import Config, parse, project_root
 from descent.errors import DescentError, EnvironmentFault, Interrupted, UsageError
@@ -133,6 +133,9 @@ def admit(composed: Sequence[DictConfig]) -> bool:
         signatures.check(config)
     if len({config.dry_run for config in configs}) > 1:
         raise rules.refuse("dry_run", "true and false", "one of them for a whole multirun")
+    if processes.rank() == 0:
+        for line in dict.fromkeys(line for config in configs for line in advice.warnings(config.settings)):
+            print(line, file=sys.stderr)
     if configs[0].dry_run:
         dry_run.show(configs)
         return False

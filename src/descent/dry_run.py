@@ -13,6 +13,7 @@ from torch import Tensor
 from descent import assembly
 from descent.config import Config, flat
 from descent.engine import batch_loss
+from descent.regularization.method import moments
 from descent.reproducibility import computing
 from descent.trainer import device_of
 
@@ -42,9 +43,14 @@ def price(config: Config) -> Price:
     rows = slice(0, feed.batch_size)
     batch = engine.scaling(parts.data.train.inputs[rows].to(device)), parts.data.train.targets[rows].to(device)
 
+    on_the_way_in = moments(engine.recipe.methods, "batch_in")
+
     def gradients() -> Tensor:
         optimizer.zero_grad()
-        loss, _ = batch_loss(engine.model, batch, {}, engine.recipe.loss)
+        entering = batch
+        for moment in on_the_way_in:
+            entering = moment(entering)
+        loss, _ = batch_loss(engine.model, entering, {}, engine.recipe.loss)
         loss.backward()  # type: ignore[no-untyped-call]
         return loss.detach()
 

@@ -16,7 +16,11 @@ from descent.errors import EnvironmentFault, UsageError
 from descent.optim import warmup
 
 # What assembly itself hands to a target, beside the settings.
-PROVIDED = {"model": {"input_shape", "outputs", "tokens"}, "optimizer": {"params"}}
+PROVIDED = {
+    "model": {"input_shape", "outputs", "tokens"},
+    "optimizer": {"params"},
+    "augmentation": {"scaling", "images"},
+}
 
 # What assembly takes for itself.
 TAKEN = {"scheduler": warmup.KNOBS}

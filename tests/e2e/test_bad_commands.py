@@ -54,7 +54,7 @@ TORCH_FREE = [
     Bad("dataset=digit", "dataset", "digits"),
     Bad("loss=crossentropy", "loss", "cross_entropy"),
     Bad("tracking=mlflow", "tracking", says="local | none | server"),
-    Bad("augmentation=flip", "augmentation", says="none"),
+    Bad("augmentation=flop", "augmentation", "flip"),
     Bad("trainer=gpu", "trainer", says="default"),
     Bad("experiment=nothing", "experiment"),
     Bad("regularization=[dropot]", "regularization", "dropout"),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 # What a dataset's YAML states of its data, for checks before it is read. A target is given those that it asks for.
-FACTS = ("task", "kind", "samples", "classes", "test_samples")
+FACTS = ("task", "kind", "samples", "classes", "test_samples", "mirrored")
 # Knobs for data of one kind.
 KINDS = {"resize": "image", "channels": "image", "features": "table"}
 
