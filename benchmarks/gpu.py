@@ -57,7 +57,7 @@ def engine(model: nn.Module, data: Data, batch_size: int, epochs: int, accelerat
         schedule=Constant(),
         methods=[],
         loss=CrossEntropy(),
-        measures=measures_of("classification"),
+        measures=measures_of(data),
         feed=Feed(batch_size, accumulate=1, chunk=chunk, drop_last=False, seed=0),
         best=BestWeights("val/accuracy", "maximize", keep=True),
         epochs=epochs,

@@ -81,7 +81,7 @@ def assemble(config: Config, data: Data | None = None) -> Parts:
         schedule=_schedule(config),
         methods=methods,
         loss=loss,
-        measures=measures_of(data.task),
+        measures=measures_of(data, config.monitored),
         feed=Feed(
             batch_size,
             config.accumulate,

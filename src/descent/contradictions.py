@@ -9,7 +9,7 @@ from descent import processes
 from descent.data.knobs import COMMON, KINDS, Sizes, sizes
 from descent.errors import UsageError
 from descent.rules import near, refuse
-from descent.vocabulary import METRICS, metric_names
+from descent.vocabulary import METRICS, RANKED, metric_names
 
 # Lightning arguments that manual optimization cannot honour or that have a knob of ours: argument → what to use.
 OURS = {
@@ -246,19 +246,26 @@ def _warmup(settings: Mapping[str, Any]) -> None:
         )
 
 
-def _monitors(settings: Mapping[str, Any]) -> None:
-    task = settings["dataset"]["task"]
+def _monitored(settings: Mapping[str, Any]) -> dict[str, str]:
+    """Every metric that something waits for, by the key that names it."""
     wanted = {"objective": settings["objective"]}
     if "monitor" in settings["scheduler"]:
         wanted["scheduler.monitor"] = settings["scheduler"]["monitor"]
     for name, item in settings["regularization"].items():
         if "monitor" in item:
             wanted[f"regularization.{name}.monitor"] = item["monitor"]
-    names = metric_names(task, settings["dataset"]["val_fraction"] > 0)
+    return wanted
+
+
+def _monitors(settings: Mapping[str, Any]) -> None:
+    dataset = settings["dataset"]
+    task, classes = dataset["task"], dataset.get("classes")
+    names = metric_names(task, dataset["val_fraction"] > 0, classes if isinstance(classes, int) else None)
+    wanted = _monitored(settings)
     for key, metric in wanted.items():
         if metric in names:
             continue
-        if metric.startswith("val/") and metric.split("/")[1] in METRICS[task]:
+        if metric.startswith("val/") and dataset["val_fraction"] == 0 and metric.split("/")[1] in METRICS[task]:
             hint = "there is no validation split: set dataset.val_fraction above 0"
         elif metric.startswith("test/"):
             hint = "the test split decides nothing"
@@ -299,6 +306,10 @@ def _devices(settings: Mapping[str, Any]) -> None:
         raise refuse("accumulate", settings["accumulate"], "1 with several devices", "raise batch_size instead")
     if settings["batch_size"] == "full" or settings["batch_size"] % devices:
         raise refuse("batch_size", settings["batch_size"], f"a multiple of the {devices} devices")
+    for key, metric in _monitored(settings).items():
+        split, _, name = metric.partition("/")
+        if split == "train" and name in RANKED:
+            raise refuse(key, metric, f"val/{name} with several devices, none of which sees all training outputs")
 
 
 CHECKS = (

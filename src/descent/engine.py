@@ -286,7 +286,7 @@ class Engine(pl.LightningModule):
     def _begin_epoch(self) -> None:
         """From its first minibatch, or from where an earlier sitting has left it."""
         begun, self.begun_epoch = self.begun_epoch, {}
-        self._train_tally, self._observing = self._new_tally(), False
+        self._train_tally, self._observing = self._new_tally("train"), False
         self._gradient_norm = torch.zeros(())
         self._epoch_metrics: dict[str, float] = {}
         if begun:
@@ -356,11 +356,12 @@ class Engine(pl.LightningModule):
         best.restore(self.model)
         self._moments["evaluate"] = []
 
-    def _new_tally(self) -> Tally:
-        return Tally(self.recipe.loss, self.recipe.measures)
+    def _new_tally(self, split: str) -> Tally:
+        measures = self.recipe.measures
+        return Tally(self.recipe.loss, measures, ranked=split in measures.ranked)
 
-    def _start_evaluation(self) -> None:
-        self._evaluation, self._tally = self._evaluating(), self._new_tally()
+    def _start_evaluation(self, split: str) -> None:
+        self._evaluation, self._tally = self._evaluating(), self._new_tally(split)
 
     def _evaluate(self, chunk: Chunk) -> Tensor:
         outputs: Tensor = self.model(self.scaling(chunk.inputs))
@@ -368,7 +369,7 @@ class Engine(pl.LightningModule):
         return outputs
 
     def on_validation_epoch_start(self) -> None:
-        self._start_evaluation()
+        self._start_evaluation("val")
 
     def validation_step(self, chunk: Chunk, index: int) -> None:
         if not self.interrupted:
@@ -385,7 +386,7 @@ class Engine(pl.LightningModule):
 
     def on_test_epoch_start(self) -> None:
         self.outputs = []
-        self._start_evaluation()
+        self._start_evaluation("test")
 
     def test_step(self, chunk: Chunk, index: int) -> None:
         self.outputs.append(self._evaluate(chunk).float().cpu())

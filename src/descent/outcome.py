@@ -13,7 +13,7 @@ from torch import nn
 from descent.config import Config
 from descent.data.split import Split
 from descent.engine import Engine
-from descent.vocabulary import better_direction
+from descent.vocabulary import METRICS, RANKED, better_direction
 
 if TYPE_CHECKING:
     from descent.assembly import Parts
@@ -42,6 +42,7 @@ def conclude(config: Config, parts: "Parts", trainer: pl.Trainer, seconds: float
     at_report = {name: dict(points)[reported] for name, points in engine.history.items() if reported in dict(points)}
     if parts.data.val and "val/loss" not in at_report:  # the reported epoch was none of those that validate
         at_report |= {f"val/{name}": value for name, value in _measure(engine, trainer, parts.data.val).items()}
+    at_report |= {f"val/{name}": value for name, value in _val_ranks(parts, trainer, at_report).items()}
     train = _measure(engine, trainer, parts.data.train)
     if not math.isfinite(train["loss"]):  # the last step went too far, and no later one showed it
         raise engine.diverged("train/loss", train["loss"], engine.steps_done - 1)
@@ -51,6 +52,7 @@ def conclude(config: Config, parts: "Parts", trainer: pl.Trainer, seconds: float
     predicted = parts.data.test or parts.data.val or parts.data.train
     measured = _measure(engine, trainer, predicted)
     if parts.data.test:
+        measured |= _ranks(engine, parts.data.test)
         metrics |= {f"test/{name}": value for name, value in measured.items()}
     metrics |= {f"final/{name}": points[-1][1] for name, points in engine.history.items()}
     samples = len(parts.data.train) * epochs
@@ -83,6 +85,21 @@ def weights_digest(model: nn.Module) -> str:
 def _measure(engine: Engine, trainer: pl.Trainer, split: Split) -> dict[str, float]:
     trainer.test(engine, dataloaders=engine.evaluation_loader(split), verbose=False)
     return engine.evaluated
+
+
+def _val_ranks(parts: "Parts", trainer: pl.Trainer, known: dict[str, float]) -> dict[str, float]:
+    """What no epoch has measured because nothing read it."""
+    engine, val = parts.engine, parts.data.val
+    missing = [name for name in RANKED if name in METRICS[parts.data.task] and f"val/{name}" not in known]
+    if val is None or len(missing) < len(RANKED):
+        return {}
+    _measure(engine, trainer, val)
+    return _ranks(engine, val)
+
+
+def _ranks(engine: Engine, split: Split) -> dict[str, float]:
+    """Of the split that was measured last."""
+    return engine.recipe.measures.ranks(torch.cat(engine.outputs), split.targets)
 
 
 def _gaps(at_report: dict[str, float], train: dict[str, float], task: str) -> dict[str, float]:

@@ -5,7 +5,7 @@ import platform
 import socket
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -20,14 +20,20 @@ from descent.errors import DataError
 from descent.outcome import Outcome
 from descent.place import RESULTS, Place
 from descent.rules import LONGEST_LINE, cut
+from descent.tasks.measures import class_names, confusion
 from descent.tracking import provenance
+from descent.tracking.confusion import confusion_picture
 from descent.tracking.curves import learning_curves
 from descent.tracking.model import log_model
 from descent.tracking.run import Run
 from descent.trainer import device_of
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 EXAMPLE_ROWS = 4
 LONGEST_NAME = 120
+MOST_CLASSES = 2000  # of a picture
 
 
 def run_name(config: Config) -> str:
@@ -100,6 +106,8 @@ def ending(run: Run, config: Config, parts: Parts, outcome: Outcome, directory: 
     run.artifact(directory / "history.json")
     run.artifact(directory / "weights.safetensors")
     run.figure(learning_curves(engine.history, run_name(config), outcome.epoch), "curves.png")
+    if parts.data.task == "classification" and parts.data.outputs <= MOST_CLASSES:
+        run.figure(_confusion(parts), "confusion.png")
     if config.tracking.model:
         log_model(run, nn.Sequential(engine.scaling, engine.model).cpu().eval(), _example(parts))
 
@@ -132,6 +140,14 @@ def _profile(parts: Parts) -> dict[str, Any]:
 
 def _example(parts: Parts) -> np.ndarray:
     return parts.data.train.inputs[:EXAMPLE_ROWS].cpu().numpy().astype(np.float32)
+
+
+def _confusion(parts: Parts) -> "Figure":
+    """Of the outputs that were measured last: the test split's where there is one."""
+    data, outputs = parts.data, torch.cat(parts.engine.outputs)
+    split = "test" if data.test else "validation" if data.val else "training"
+    counts = confusion(outputs, (data.test or data.val or data.train).targets, data.outputs)
+    return confusion_picture(counts.numpy(), class_names(data), f"{split} split of {data.name}")
 
 
 def _device_name(config: Config) -> str:

@@ -11,7 +11,7 @@ from descent.assembly import Parts
 from descent.config import Config
 from descent.outcome import Outcome
 from descent.tracking.secrets import mask
-from descent.vocabulary import METRICS
+from descent.vocabulary import REPORTED
 
 
 def show(console: Console, config: Config, parts: Parts, outcome: Outcome, where: str, directory: Path) -> None:
@@ -84,7 +84,7 @@ def _results(config: Config, parts: Parts, outcome: Outcome) -> Table:
     columns = {"train": "best/train/", "validation": "best/val/", "test": "test/", "gap": "gap/"}
     for column in columns:
         table.add_column(column, justify="right")
-    for name in METRICS[parts.data.task]:
+    for name in REPORTED[parts.data.task]:
         values = [outcome.metrics.get(f"{prefix}{name}") for prefix in columns.values()]
         table.add_row(name, *("-" if value is None else f"{value:.4f}" for value in values))
     return table

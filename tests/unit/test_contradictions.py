@@ -100,6 +100,7 @@ def test_what_is_fine_passes():
         ({"optimizer.nesterov": True, "optimizer.dampening": 0.1}, "optimizer.dampening: got 0.1, allowed 0"),
         ({"objective": "val/accuracyy"}, "objective: got val/accuracyy, allowed train/loss"),
         ({"objective": "test/loss"}, "objective: got test/loss, allowed train/loss"),
+        ({"objective": "val/top5", "dataset.classes": 5}, "objective: got val/top5, allowed train/loss"),
         ({"scheduler.monitor": "val/mae"}, "scheduler.monitor: got val/mae"),
         ({"regularization": {"early_stopping": {"monitor": "x"}}}, "regularization.early_stopping.monitor: got x"),
         (
@@ -120,6 +121,10 @@ def test_a_contradiction_is_named(changes, line):
 @pytest.mark.parametrize(
     "changes",
     [
+        {"objective": "val/f1"},
+        {"objective": "val/auc", "scheduler.monitor": "train/auc"},
+        {"objective": "val/top5", "dataset.classes": 6},
+        {"objective": "val/top5"},
         {"batch_size": 80},
         {"batch_size": "full"},
         {"accumulate": 8},

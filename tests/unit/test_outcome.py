@@ -5,10 +5,20 @@ import math
 import numpy as np
 import pytest
 import torch
-from sklearn.metrics import accuracy_score, log_loss, mean_absolute_error, mean_squared_error, r2_score
+from sklearn.metrics import (
+    accuracy_score,
+    f1_score,
+    log_loss,
+    mean_absolute_error,
+    mean_squared_error,
+    precision_score,
+    r2_score,
+    recall_score,
+    roc_auc_score,
+)
 
 from descent.outcome import weights_digest
-from descent.vocabulary import METRICS
+from descent.vocabulary import METRICS, RANKED
 from reference.trained import TABLE, trained
 
 
@@ -22,9 +32,13 @@ def measured(run, split):
 def classification(run, split):
     outputs = measured(run, split)
     odds = np.exp(outputs - outputs.max(1, keepdims=True))
+    chances, guesses = odds / odds.sum(1, keepdims=True), outputs.argmax(1)
+    macro = {"precision": precision_score, "recall": recall_score, "f1": f1_score}
     return {
-        "loss": log_loss(split.targets, odds / odds.sum(1, keepdims=True)),
-        "accuracy": accuracy_score(split.targets, outputs.argmax(1)),
+        "loss": log_loss(split.targets, chances),
+        "accuracy": accuracy_score(split.targets, guesses),
+        "auc": roc_auc_score(split.targets, chances, multi_class="ovr"),
+        **{name: score(split.targets, guesses, average="macro", zero_division=0) for name, score in macro.items()},
     }
 
 
@@ -32,6 +46,7 @@ def regression(run, split):
     outputs = measured(run, split)
     return {
         "loss": mean_squared_error(split.targets, outputs),
+        "mse": mean_squared_error(split.targets, outputs),
         "mae": mean_absolute_error(split.targets, outputs),
         "r2": r2_score(split.targets, outputs),
     }
@@ -39,6 +54,11 @@ def regression(run, split):
 
 ORACLES = {"classification": classification, "regression": regression}
 NOISY = (*TABLE, "epochs=12", "lr=0.02", "regularization=[dropout,batch_norm]", "regularization.dropout.p=0.5")
+
+
+def unranked(task):
+    """The metrics of every epoch, with their directions."""
+    return {name: direction for name, direction in METRICS[task].items() if name not in RANKED}
 
 
 @pytest.fixture(scope="module", params=list(ORACLES))
@@ -50,6 +70,8 @@ def test_metrics_are_those_of_the_reported_weights(run):
     oracle, metrics, data = ORACLES[run.parts.data.task], run.outcome.metrics, run.parts.data
     for prefix, split in (("best/train", data.train), ("best/val", data.val), ("test", data.test)):
         for name, expected in oracle(run, split).items():
+            if name in RANKED and prefix == "best/train":
+                continue  # nothing reads it
             assert metrics[f"{prefix}/{name}"] == pytest.approx(expected, rel=1e-4), f"{prefix}/{name}"
 
 
@@ -60,7 +82,7 @@ def test_train_metrics_at_the_report_are_taken_without_dropout(run):
 
 def test_a_positive_gap_is_overfitting(run):
     metrics, task = run.outcome.metrics, run.parts.data.task
-    for name, direction in METRICS[task].items():
+    for name, direction in unranked(task).items():
         ahead = metrics[f"best/train/{name}"] - metrics[f"best/val/{name}"]
         assert metrics[f"gap/{name}"] == pytest.approx(ahead if direction == "maximize" else -ahead)
 
@@ -79,7 +101,7 @@ def test_an_overfitted_run_has_positive_gaps():
 
 
 def test_names_and_bookkeeping(run):
-    metrics, names = run.outcome.metrics, METRICS[run.parts.data.task]
+    metrics, names = run.outcome.metrics, unranked(run.parts.data.task)
     for name in names:
         assert metrics[f"final/val/{name}"] == run.engine.history[f"val/{name}"][-1][1]
         assert metrics[f"final/train/{name}"] == run.engine.history[f"train/{name}"][-1][1]
@@ -99,6 +121,22 @@ def test_the_last_epoch_is_measured_even_where_it_did_not_validate(epochs):
     for name in ("best/val/loss", "best/val/accuracy", "gap/loss", "test/loss", "best/epoch"):
         assert sparse.outcome.metrics[name] == dense.outcome.metrics[name]
     assert sparse.outcome.objective == dense.outcome.objective
+
+
+def test_an_auc_that_something_reads_decides_which_weights_are_reported():
+    run = trained(*TABLE, "objective=val/auc", "epochs=6", "lr=0.02", "dataset.noise=3")
+    history = dict(run.engine.history["val/auc"])
+    best = max(history, key=lambda epoch: (history[epoch], -epoch))
+    assert len(history) == 6 and run.outcome.epoch == best
+    assert run.outcome.objective == run.outcome.metrics["best/val/auc"] == history[best]
+    assert "train/auc" not in run.engine.history
+
+
+def test_the_top_five_are_measured_of_the_reported_weights():
+    table = [one for one in TABLE if "classes" not in one]
+    run = trained(*table, "dataset.classes=7", "epochs=1")
+    assert run.outcome.metrics["test/top5"] > run.outcome.metrics["test/accuracy"]
+    assert "best/val/top5" in run.outcome.metrics and "val/top5" not in run.engine.history
 
 
 def test_without_a_test_split_predictions_are_still_identified():

@@ -1,19 +1,35 @@
 """Metrics as sums on the device: added over batches, turned into numbers once."""
 
-from collections.abc import Callable
-from typing import Any, Protocol
+from collections.abc import Callable, Set
+from typing import TYPE_CHECKING, Any, Protocol
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
+
+from descent.errors import DataError
+from descent.rules import refuse
+from descent.tasks import ranking
+from descent.vocabulary import RANKED, TOP
+
+if TYPE_CHECKING:
+    from descent.data.split import Data
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 BLOCK = 4096
 
 
 class Measures(Protocol):
+    """`ranked`: the splits whose outputs are kept for `ranks` in every epoch, because something reads one."""
+
+    ranked: Set[str]
+
     def sums(self, outputs: Tensor, targets: Tensor) -> Tensor: ...
 
     def metrics(self, sums: Tensor) -> dict[str, float]: ...
+
+    def ranks(self, outputs: Tensor, targets: Tensor) -> dict[str, float]: ...
 
 
 def predicted(outputs: Tensor) -> Tensor:
@@ -21,20 +37,55 @@ def predicted(outputs: Tensor) -> Tensor:
     return outputs.argmax(1) if outputs.shape[1] > 1 else (outputs[:, 0] > 0).long()
 
 
+def confusion(outputs: Tensor, targets: Tensor, classes: int) -> Tensor:
+    """How many samples of each class (rows) are taken for which (columns)."""
+    places = targets * classes + predicted(outputs)
+    return torch.bincount(places, minlength=classes**2).view(classes, classes)
+
+
 class Classification:
-    """Sums: samples, correct ones."""
+    """Sums, one a class: samples that were right (and one of those that were not), samples, predictions."""
+
+    def __init__(self, classes: int, ranked: Set[str] = frozenset()) -> None:
+        self.classes, self.ranked = classes, ranked
 
     def sums(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        correct = (predicted(outputs) == targets).sum()
-        return torch.stack([correct.new_tensor(len(targets)), correct])
+        guesses, classes = predicted(outputs), self.classes
+        right = torch.where(guesses == targets, targets, classes)
+        places = torch.cat([right, targets + (classes + 1), guesses + (2 * classes + 1)])
+        return torch.bincount(places, minlength=3 * classes + 1)
 
     def metrics(self, sums: Tensor) -> dict[str, float]:
-        samples, correct = sums.tolist()
-        return {"accuracy": correct / samples}
+        counts = sums.cpu().numpy()
+        right, support, claimed = counts[: self.classes], *np.split(counts[self.classes + 1 :], 2)
+        scores = per_class(right, support, claimed)
+        there = support + claimed > 0
+        macro = {name: float(values[there].mean()) for name, values in scores.items()}
+        return {"accuracy": int(right.sum()) / int(support.sum()), **macro}
+
+    def ranks(self, outputs: Tensor, targets: Tensor) -> dict[str, float]:
+        """Where they mean something: the top five of more than five classes, the AUC where two classes are there."""
+        found = {"auc": ranking.macro_auc(ranking.probabilities(outputs), targets)}
+        if self.classes > TOP:
+            found["top5"] = ranking.top_accuracy(outputs, targets)
+        return {name: value for name, value in found.items() if value == value}
+
+
+def per_class(
+    right: npt.NDArray[Any], support: npt.NDArray[Any], claimed: npt.NDArray[Any]
+) -> dict[str, npt.NDArray[np.float64]]:
+    """Precision, recall and F1 of each class; 0 where nothing was predicted, or nothing was there."""
+    return {
+        "precision": right / np.maximum(claimed, 1),
+        "recall": right / np.maximum(support, 1),
+        "f1": 2 * right / np.maximum(support + claimed, 1),
+    }
 
 
 class Regression:
     """Per target, sums of: samples, |error|, error², target, target². R² is averaged over the targets."""
+
+    ranked: Set[str] = frozenset()
 
     def sums(self, outputs: Tensor, targets: Tensor) -> Tensor:
         target = targets.double()
@@ -45,7 +96,11 @@ class Regression:
         samples, absolute, squared, target, target_squared = sums.cpu()
         spread = target_squared - target.square() / samples
         r2 = torch.where(spread > 0, 1 - squared / spread, torch.nan)
-        return {"mae": float((absolute / samples).mean()), "r2": float(r2.mean())}
+        mean = {name: float((part / samples).mean()) for name, part in (("mse", squared), ("mae", absolute))}
+        return {**mean, "r2": float(r2.mean())}
+
+    def ranks(self, outputs: Tensor, targets: Tensor) -> dict[str, float]:
+        return {}
 
 
 class Tally:
@@ -54,13 +109,14 @@ class Tally:
     Sums are formed over blocks of a fixed size, so that they do not depend, to the last bit, on the batches it came in.
     """
 
-    def __init__(self, loss: Loss, measures: Measures) -> None:
+    def __init__(self, loss: Loss, measures: Measures, *, ranked: bool = False) -> None:
         self.rows = 0
         self._loss, self._measures = loss, measures
         self._loss_sum: Tensor | None = None
         self._sums: Tensor | None = None
         self._waiting: list[tuple[Tensor, Tensor]] = []
         self._waiting_rows = 0
+        self._kept: list[tuple[Tensor, Tensor]] | None = [] if ranked else None
 
     def add(self, outputs: Tensor, targets: Tensor) -> None:
         """A batch's outputs and targets."""
@@ -90,6 +146,8 @@ class Tally:
             outputs = outputs.float()  # autocast's outputs are rounded; sums of them need not be
         loss = self._loss(outputs, targets).double() * len(targets)
         sums = self._measures.sums(outputs, targets)
+        if self._kept is not None:
+            self._kept.append((outputs, targets))
         self._loss_sum = loss if self._loss_sum is None else self._loss_sum + loss
         self._sums = sums if self._sums is None else self._sums + sums
 
@@ -109,6 +167,7 @@ class Tally:
             "loss_sum": self._loss_sum,
             "sums": self._sums,
             "waiting": [list(pair) for pair in self._waiting],
+            "kept": [list(pair) for pair in self._kept or []],
         }
 
     def load_state_dict(self, state: dict[str, Any], device: torch.device) -> None:
@@ -116,16 +175,40 @@ class Tally:
             return None if tensor is None else tensor.to(device)
 
         self.rows, self._loss_sum, self._sums = state["rows"], there(state["loss_sum"]), there(state["sums"])
-        self._waiting = [(outputs.to(device), targets.to(device)) for outputs, targets in state["waiting"]]
+        self._waiting, kept = (
+            [(outputs.to(device), targets.to(device)) for outputs, targets in state[name]]
+            for name in ("waiting", "kept")
+        )
+        self._kept = None if self._kept is None else kept
         self._waiting_rows = sum(len(targets) for _, targets in self._waiting)
 
     def metrics(self) -> dict[str, float]:
-        """Means over everything added."""
+        """Means over everything added, and what is made of all of it at once."""
         self._fold_waiting()
         assert self._loss_sum is not None and self._sums is not None, "nothing was added"
-        return {"loss": float(self._loss_sum) / self.rows, **self._measures.metrics(self._sums)}
+        ranks = self._measures.ranks(*map(torch.cat, zip(*self._kept, strict=True))) if self._kept else {}
+        return {"loss": float(self._loss_sum) / self.rows, **self._measures.metrics(self._sums), **ranks}
 
 
-def measures_of(task: str) -> Measures:
-    """The metrics of a task."""
-    return Classification() if task == "classification" else Regression()
+def measures_of(data: "Data", monitored: Set[str] = frozenset()) -> Measures:
+    """The metrics of the data's task, those among them that cost much only where one of `monitored` is read."""
+    if data.task != "classification":
+        return Regression()
+    read = {metric for metric in monitored if metric.rpartition("/")[2] in RANKED}
+    for metric in sorted(read):
+        _refuse_meaningless(metric, data)
+    return Classification(data.outputs, frozenset(metric.partition("/")[0] for metric in read))
+
+
+def class_names(data: "Data") -> list[str]:
+    """As the dataset names them, else their numbers."""
+    return list(getattr(data, "classes", ())) or [str(number) for number in range(data.outputs)]
+
+
+def _refuse_meaningless(metric: str, data: "Data") -> None:
+    split, _, name = metric.partition("/")
+    if name == "top5" and data.outputs <= TOP:
+        raise refuse(metric, f"{data.outputs} classes", "more than 5", f"use {split}/accuracy")
+    part = data.val if split == "val" else data.train
+    if name == "auc" and part is not None and bool((part.targets == part.targets[0]).all()):
+        raise DataError(f"{metric}: the {split} split of {data.name} has one class only; read {split}/accuracy")
