@@ -18,7 +18,7 @@ from descent.data.scaling import Scaling
 from descent.data.split import Data
 from descent.engine import Engine, Recipe
 from descent.errors import DescentError, UsageError
-from descent.models.shapes import norms_single_values
+from descent.models.shapes import refuse_lone_sample
 from descent.optim import building, warmup
 from descent.optim.schedules import Schedule
 from descent.reproducibility import seeded
@@ -48,7 +48,8 @@ class Parts:
 
 def load(config: Config) -> Data:
     """The dataset under the knobs that all datasets have, split."""
-    return prepared(_build("dataset", signatures.without_common_knobs(config.dataset)), config.dataset.settings)
+    source = _build("dataset", signatures.without_common_knobs(config.dataset))
+    return prepared(source, config.dataset.settings, config.folds, config.fold or 0)
 
 
 def assemble(config: Config, data: Data | None = None) -> Parts:
@@ -59,7 +60,7 @@ def assemble(config: Config, data: Data | None = None) -> Parts:
     loss = _build("loss", config.loss)
     with seeded(config.seed, "initialisation"):
         model: nn.Module = _build("model", config.model, input_shape=data.input_shape, outputs=outputs_for(loss, data))
-    _refuse_lone_sample(model, batch_size, data, config.loader.drop_last)
+    refuse_lone_sample(model, data.input_shape, len(data.train), batch_size, config.loader.drop_last)
     methods = [_build(f"regularization.{item.choice}", item) for item in config.regularization if item.target]
     for method in methods:
         method.join(model, data.outputs)
@@ -128,11 +129,3 @@ def _try_optimizer(config: Config, build: Callable[[nn.Module], Optimizer], mode
     except Exception as error:
         target = config.optimizer.target
         raise UsageError(rules.cut(f"optimizer: {target} cannot be built: {error}", rules.LONGEST_LINE)) from error
-
-
-def _refuse_lone_sample(model: nn.Module, batch_size: int, data: Data, drop_last: bool) -> None:
-    rows = len(data.train)
-    lone = batch_size == 1 or (rows % batch_size == 1 and not drop_last)
-    if lone and norms_single_values(model, data.input_shape):
-        allowed = f"a size that leaves no minibatch of one to batch_norm ({rows} training samples)"
-        raise rules.refuse("batch_size", batch_size, allowed, "change it or set loader.drop_last=true")

@@ -69,6 +69,9 @@ class Config:
     accumulate: int
     epochs: int
     seed: int
+    seeds: int
+    folds: int
+    fold: int | None
     objective: str
     direction: Direction
     restore: Literal["best", "last"]
@@ -94,13 +97,24 @@ class Config:
     settings: dict[str, Any]
     other_choices: dict[str, str]  # of the groups that change no result: experiment, trainer, tracking
     overrides: tuple[str, ...]  # as they were given
-    one_of_many: bool  # a job of a multirun
+    one_of_many: bool  # a job of a multirun, or a repeat
+    composed: tuple[DictConfig, dict[str, Any]]  # what it was parsed from: for `varied` alone
 
     @property
     def choices(self) -> dict[str, str]:
         """Group → choice, as it is recorded."""
         one = {group: getattr(self, group).choice for group in GROUPS if group not in ("trainer", "tracking")}
         return {**one, "regularization": "+".join(sorted(item.choice for item in self.regularization))}
+
+    @property
+    def repeats(self) -> int:
+        """How many trainings it stands for."""
+        return self.seeds * (self.folds if self.fold is None else 1)
+
+    @property
+    def repeated(self) -> bool:
+        """Whether they are several, told together."""
+        return self.repeats > 1
 
     @property
     def monitored(self) -> set[str]:
@@ -126,7 +140,17 @@ def parse(raw: DictConfig, choices: Mapping[str, Any], overrides: Sequence[str],
     plain = _resolve(raw)
     settings = _checked(plain, plain, choices, "")
     contradictions.refuse_all(settings)
-    return replace(_typed(settings, choices), overrides=tuple(overrides), one_of_many=one_of_many)
+    typed = _typed(settings, choices)
+    return replace(typed, overrides=tuple(overrides), one_of_many=one_of_many, composed=(raw, dict(choices)))
+
+
+def varied(config: Config, **root_knobs: Any) -> Config:
+    """One of many: the same command with other root knobs, and whatever interpolates from them."""
+    raw, choices = config.composed
+    given = {f"{key}={value}": key for key, value in root_knobs.items() if value is not None}
+    kept = [word for word in config.overrides if word.lstrip("+").partition("=")[0] not in root_knobs]
+    plain = cast(dict[str, Any], OmegaConf.to_container(raw))
+    return parse(OmegaConf.create({**plain, **root_knobs}), choices, (*given, *kept), one_of_many=True)
 
 
 def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -254,5 +278,6 @@ def _typed(settings: dict[str, Any], choices: Mapping[str, Any]) -> Config:
             "other_choices": {group: str(choices.get(group) or "none") for group in OTHER_GROUPS},
             "overrides": (),
             "one_of_many": False,
+            "composed": (OmegaConf.create({}), {}),
         }
     )

@@ -42,6 +42,7 @@ OURS = {
     "use_distributed_sampler": "nothing: every device already reads its own part",
     "reload_dataloaders_every_n_epochs": "nothing: the order already differs in every epoch",
 }
+LARGEST_SEED = 2**32 - 1
 # Items that would overrule each other, and in what.
 EXCLUSIVE = (
     ("ema", "swa", "which weights are evaluated"),
@@ -164,6 +165,8 @@ def _sizes(settings: Mapping[str, Any]) -> Sizes:
         dataset["val_fraction"],
         dataset["test_fraction"],
         dataset["fraction"],
+        settings["folds"],
+        settings["fold"] or 0,  # the first one validates on the most
         test_samples=dataset.get("test_samples"),
     )
 
@@ -192,6 +195,37 @@ def _shape(settings: Mapping[str, Any]) -> None:
     dataset = settings["dataset"]
     if "shape" in dataset and dataset["kind"] == "image" and len(dataset["shape"]) != 3:
         raise refuse("dataset.shape", dataset["shape"], "[channels,height,width] for an image")
+
+
+def _repeats(settings: Mapping[str, Any]) -> None:
+    seed, seeds, folds, fold = (settings[key] for key in ("seed", "seeds", "folds", "fold"))
+    if seed + seeds - 1 > LARGEST_SEED:
+        raise refuse("seeds", seeds, f"1 to {LARGEST_SEED - seed + 1} from seed={seed} on")
+    if fold is not None and (folds == 1 or fold >= folds):
+        allowed = f"0 to {folds - 1}, below folds" if folds > 1 else "null without folds"
+        raise refuse("fold", fold, allowed, "the first is 0" if folds > 1 else "set folds=…")
+    _folds(settings["dataset"], folds)
+    devices, key = settings["trainer"]["devices"], "seeds" if seeds > 1 else "folds"
+    if devices > 1 and (seeds > 1 or (folds > 1 and fold is None)):
+        one = "fold=…" if key == "folds" else "seed=…"
+        raise refuse(key, settings[key], "1 with several devices", f"start a command for each {one}")
+
+
+def _folds(dataset: Mapping[str, Any], folds: int) -> None:
+    if folds == 1:
+        return
+    if dataset["val_fraction"] == 0:
+        hint = "a fold validates on its part: leave out dataset.val_fraction=0"
+        raise refuse("folds", folds, "1 without a validation split", hint)
+    if dataset["val_split"] == "last":
+        raise refuse("dataset.val_split", "last", "stratified with folds", "the last samples are one part only")
+    if "samples" not in dataset:
+        return  # known once the data is read, and checked there
+    rest = dataset["samples"]
+    if not dataset.get("test_samples"):
+        rest -= round(rest * dataset["test_fraction"])
+    if folds > rest:
+        raise refuse("folds", folds, f"1 to {rest} (the samples that are not held out for the test)")
 
 
 def _batches(settings: Mapping[str, Any]) -> None:
@@ -321,6 +355,7 @@ CHECKS = (
     _trainer,
     _common_knobs,
     _kind_of_data,
+    _repeats,
     _splits,
     _shape,
     _batches,

@@ -30,7 +30,7 @@ class Price:
 
 
 def price(config: Config) -> Price:
-    """Build everything and time a few steps on one batch."""
+    """Build everything and time a few steps on one batch; seeds and folds cost the same, each of them."""
     parts = assembly.assemble(config)
     engine, feed = parts.engine, parts.engine.recipe.feed
     device = torch.device(device_of(config))
@@ -60,7 +60,8 @@ def price(config: Config) -> Price:
                 started = time.perf_counter()  # the first pays for allocations
             float(engine.recipe.owner.step(gradients, optimizer))
         seconds = (time.perf_counter() - started) / TIMED_STEPS * feed.accumulate
-    return Price(parts.parameters, parts.multiply_adds, parts.steps, seconds * parts.steps, parts.threads)
+    steps = parts.steps * config.repeats
+    return Price(parts.parameters, parts.multiply_adds, steps, seconds * steps, parts.threads)
 
 
 def show(configs: Sequence[Config]) -> None:
@@ -78,7 +79,8 @@ def _one(config: Config, cost: Price) -> Table:
     table.add_row("settings", " ".join(f"{group}={choice}" for group, choice in config.choices.items()))
     table.add_row("parameters", f"{cost.parameters:,}")
     table.add_row("multiply-adds a sample", f"{cost.multiply_adds:,}")
-    table.add_row("steps", f"{cost.steps:,} in {config.epochs} epochs")
+    repeats = f" in each of {config.repeats} repeats" if config.repeated else ""
+    table.add_row("steps", f"{cost.steps:,} in {config.epochs} epochs{repeats}")
     table.add_row("threads", str(cost.threads))
     table.add_row("training takes about", f"{cost.seconds:.1f} s")
     return table

@@ -45,7 +45,7 @@ def point(config: Config, directory: Path) -> float | None:
     from descent import record
 
     entered = resuming.enter(config, directory)
-    return record.outcome_of(entered).objective if entered.finished else None
+    return record.objective_of(entered) if entered.finished else None
 
 
 def _is_named_by_the_clock(node: DictConfig) -> bool:

@@ -16,14 +16,22 @@ SHOWN = 3  # of the newest runs, where none is meant
 
 
 def find_run(text: str, root: Path, stored_id: Callable[[Path], str | None] = lambda directory: None) -> Place:
-    """The one run that the text means, or UsageError in one line. `stored_id` tells a tracking store's id of a run."""
+    """The one run that the text means, or UsageError in one line; a repeat is meant by its id or directory alone.
+
+    `stored_id` tells a tracking store's id of a run.
+    """
     if found := _at(Path(text).expanduser()):
         return found
-    runs = sorted(runs_under(root), key=lambda run: run.created, reverse=True)
+    every = sorted(runs_under(root), key=lambda run: run.created, reverse=True)
+    runs = [run for run in every if not run.parent]
     if text == LATEST and runs:
         return runs[0]
-    for means in (_by_id, lambda run, text: stored_id(run.directory) == text, lambda run, text: run.name == text):
-        meant = [run for run in runs if means(run, text)]
+    for means in (
+        _by_id,
+        lambda run, text: stored_id(run.directory) == text,
+        lambda run, text: run.name == text and not run.parent,
+    ):
+        meant = [run for run in every if means(run, text)]
         if len(meant) == 1:
             return meant[0]
         if meant:
@@ -36,8 +44,13 @@ def way_on(directory: Path, root: Path) -> str:
     run = _readable(directory)
     if run is None:
         return ""
-    listed = any(directory.resolve().is_relative_to((root / folder).resolve()) for folder in FOLDERS)
-    return f"{KEY}={run.local_id[:SHORTEST_PREFIX] if listed else directory} goes on with it"
+    return f"{word_for(run, root)} goes on with it"
+
+
+def word_for(run: Place, root: Path) -> str:
+    """`resume=…` as it finds this run: by its id where it is looked for, else by its directory."""
+    listed = any(run.directory.resolve().is_relative_to((root / folder).resolve()) for folder in FOLDERS)
+    return f"{KEY}={run.local_id[:SHORTEST_PREFIX] if listed else run.directory}"
 
 
 def runs_under(root: Path) -> Iterator[Place]:
@@ -52,8 +65,10 @@ def _runs_in(folder: Path) -> Iterator[Place]:
     if (folder / place.FILE).exists():
         if found := _readable(folder):
             yield found
-        return
-    for path in folder.iterdir():
+        inside = [path for path in folder.iterdir() if path.name.isdigit()]
+    else:
+        inside = list(folder.iterdir())
+    for path in inside:
         if path.is_dir() and not path.is_symlink() and path.name != place.EARLIER:
             yield from _runs_in(path)
 

@@ -13,7 +13,7 @@ from descent.config import Config, flat
 from descent.rules import cut
 from descent.tracking.secrets import mask_values
 
-# Settings that change no result. Epochs are compared apart: more of them extend a training.
+# Settings that change no result. Epochs and seeds are compared apart: more of them extend a training.
 FREE = (
     "name",
     "tags",
@@ -22,6 +22,7 @@ FREE = (
     "checkpoint",
     "dry_run",
     "epochs",
+    "seeds",
     "regularization.swa.epochs",
     "loader.workers",
     "loader.chunk",
@@ -30,6 +31,7 @@ FREE = (
 # Parts of the package that a result does not come from; whatever is not named here counts.
 NO_PART = {
     "tracking",
+    "comparison",
     "callbacks/checkpointing.py",
     "callbacks/progress.py",
     "checkpoints.py",
@@ -48,6 +50,8 @@ NO_PART = {
     "place.py",
     "recalling.py",
     "record.py",
+    "repeated.py",
+    "repeats.py",
     "report.py",
     "resuming.py",
     "rules.py",
@@ -61,7 +65,7 @@ NOTHING = "none"
 
 @dataclass(frozen=True)
 class Identity:
-    """`settings` are flat, `code` has a digest per file. The last two are recorded and only warned about."""
+    """`settings` are flat, `code` has a digest per file. `torch` and `device` are recorded and only warned about."""
 
     settings: dict[str, Any]
     epochs: int
@@ -69,6 +73,12 @@ class Identity:
     data: str
     torch: str
     device: str
+    seeds: int = 1
+
+    @property
+    def repeated(self) -> bool:
+        """Whether it is of several trainings that are told together."""
+        return self.seeds > 1 or (self.settings.get("folds", 1) > 1 and self.settings.get("fold") is None)
 
 
 def identity_of(config: Config, data: str) -> Identity:
@@ -80,7 +90,7 @@ def identity_of(config: Config, data: str) -> Identity:
     counted = {key: value for key, value in flat(config.settings).items() if not _is_free(key)}
     plain = json.loads(json.dumps(mask_values(counted), default=str))
     code = {**package_code(), **custom_code(config.settings)}
-    return Identity(plain, config.epochs, code, data, str(torch.__version__), device_of(config))
+    return Identity(plain, config.epochs, code, data, str(torch.__version__), device_of(config), config.seeds)
 
 
 @cache
@@ -113,6 +123,8 @@ def differences(old: Identity, new: Identity) -> list[str]:
     found = _setting_differences(old.settings, new.settings)
     if new.epochs < old.epochs:
         found.append(f"epochs {old.epochs} → {new.epochs}")
+    if new.seeds < old.seeds or (new.seeds > old.seeds and not old.repeated):
+        found.append(f"seeds {old.seeds} → {new.seeds}")
     changed = {file for file in {**old.code, **new.code} if old.code.get(file) != new.code.get(file)}
     if changed:
         found.append(f"code: {', '.join(sorted(Path(file).name for file in changed))}")

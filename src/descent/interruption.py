@@ -15,16 +15,17 @@ WATCHED = (signal.SIGINT, signal.SIGTERM)
 
 
 @contextmanager
-def interruptible(engine: "Engine") -> Iterator[None]:
-    """SIGINT and SIGTERM finish the minibatch that is being trained, then Interrupted is raised."""
+def interruptible(engine: "Engine | None" = None) -> Iterator[None]:
+    """SIGINT and SIGTERM finish the minibatch that the engine trains, if there is one; then Interrupted is raised."""
 
     def note(number: int, frame: FrameType | None) -> None:
-        if engine.interrupted or not engine.stepping:
+        if engine is None or engine.interrupted or not engine.stepping:
             raise Interrupted(number)
         engine.interrupted = number
 
     before = {number: signal.signal(number, note) for number in WATCHED}
-    engine.signal_handlers = dict.fromkeys(WATCHED, note)
+    if engine is not None:
+        engine.signal_handlers = dict.fromkeys(WATCHED, note)
     try:
         yield
     finally:

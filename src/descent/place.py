@@ -39,12 +39,18 @@ class Place:
     resumed: int = 0
     extended_from: tuple[int, ...] = ()  # totals of epochs that were reached before it was given more
     results: str = RESULTS  # the results' file, in the directory
+    parent: str = ""  # the local id of the run whose repeat it is
     where: str = ""  # the tracking store knows it there
 
     @property
     def finished(self) -> bool:
         """Whether its results are there to be read."""
         return self.state == "finished" and (self.directory / self.results).is_file()
+
+    @property
+    def ids(self) -> dict[str, str | None]:
+        """By which its record is known, and that of the run it belongs to."""
+        return {"local_id": self.local_id, "parent": self.parent or None}
 
     def kept(self, **changes: Any) -> "Place":
         """The same with changes, on disk when this returns."""
@@ -55,10 +61,10 @@ class Place:
         return changed
 
 
-def begin(directory: Path, config: Config) -> Place:
+def begin(directory: Path, config: Config, parent: str = "") -> Place:
     """A new run in a directory that is ours."""
     now = datetime.now(UTC).isoformat(timespec="microseconds")
-    return Place(directory, uuid.uuid4().hex, config.name, now, given(config)).kept()
+    return Place(directory, uuid.uuid4().hex, config.name, now, given(config), parent=parent).kept()
 
 
 def given(config: Config) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from safetensors.torch import save_model
 from torch import nn
 
 from descent.assembly import Parts
-from descent.config import Config, flat, source_root
+from descent.config import Config, flat, project_root, source_root
 from descent.durable import write_json
 from descent.errors import DataError
 from descent.outcome import Outcome
@@ -24,6 +24,7 @@ from descent.tasks.measures import class_names, confusion
 from descent.tracking import provenance
 from descent.tracking.confusion import confusion_picture
 from descent.tracking.curves import learning_curves
+from descent.tracking.destination import Destination
 from descent.tracking.model import log_model
 from descent.tracking.run import Run
 from descent.trainer import device_of
@@ -40,15 +41,23 @@ def run_name(config: Config) -> str:
     """`name model/optimizer/dataset lr=0.1`: what tells runs apart in a list."""
     told = ("name", "tags", "tracking", "trainer", "experiment", "model", "optimizer", "dataset", "resume")
     given = [override for override in config.overrides if override.lstrip("+~").split("=")[0] not in told]
-    others = [override for override in given if not override.startswith(("tags.", "tracking.", "trainer.", "hydra"))]
+    plain = ("tags.", "tracking.", "trainer.", "hydra")
+    others = [override for override in given if not override.startswith(plain) and override != "seeds=1"]
     groups = "/".join(config.choices[group] for group in ("model", "optimizer", "dataset"))
     return cut(" ".join([config.name, groups, *others]), LONGEST_NAME)
+
+
+def destination(config: Config) -> Destination:
+    """Where the configuration sends its runs."""
+    return Destination(config.tracking.kind, config.tracking.uri, config.tracking.experiment, project_root())
 
 
 def beginning(run: Run, config: Config, parts: Parts, place: Place, *, again: bool) -> None:
     """Everything that is known before the first step; of a later sitting only that it is one."""
     if not again:
         _first_sitting(run, config, parts, place.directory)
+    if place.parent or config.repeated:
+        run.tags({"role": "child" if place.parent else "parent"})
     if place.resumed:
         run.tags({"resumed": place.resumed})
     if place.extended_from:
@@ -120,6 +129,14 @@ def outcome_of(place: Place) -> Outcome:
     except (ValueError, TypeError) as error:
         line = f"{file}: damaged ({type(error).__name__}); resume=never starts anew"
         raise DataError(cut(line, LONGEST_LINE)) from None
+
+
+def objective_of(place: Place) -> float:
+    """What a finished run, of one training or several, returns."""
+    from descent import repeated
+
+    is_repeated = place.identity is not None and place.identity.repeated
+    return repeated.read(place).objective if is_repeated else outcome_of(place).objective
 
 
 def _logged_settings(config: Config) -> dict[str, Any]:

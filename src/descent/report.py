@@ -51,13 +51,13 @@ def next_commands(config: Config) -> list[str]:
     """Three commands worth trying after this run: its own, with something changed."""
     other = {"adam": "momentum"}.get(config.optimizer.choice, "adam")
     return [
-        _command(config, optimizer=other),
-        _command(config, regularization="[dropout,early_stopping]", epochs=str(3 * config.epochs)),
-        _command(config, "-m", seed="0,1,2", lr=f"{config.lr / 3:.1g},{config.lr:.3g}"),
+        command(config, optimizer=other),
+        command(config, regularization="[dropout,early_stopping]", epochs=str(3 * config.epochs)),
+        command(config, "-m", seed="0,1,2", lr=f"{config.lr / 3:.1g},{config.lr:.3g}"),
     ]
 
 
-def _command(config: Config, *flags: str, **changed: str) -> str:
+def command(config: Config, *flags: str, **changed: str) -> str:
     """The run's own overrides, but for those under a changed key."""
     replaced = {"resume", *changed, *(["lr"] if "optimizer" in changed else [])}
     kept = [

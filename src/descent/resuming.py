@@ -18,6 +18,7 @@ from descent.place import Damaged, Place
 if TYPE_CHECKING:
     from descent.assembly import Parts
     from descent.config import Config
+    from descent.data.split import Data
     from descent.identity import Identity
 
 
@@ -43,32 +44,34 @@ def decide(resume: str, earlier: Place, now: "Identity") -> Decision:
     if now.epochs > earlier.identity.epochs:
         totals = f"from {earlier.identity.epochs} to {now.epochs} epochs"
         return Decision("extended", f"extended {totals}: the schedule is recomputed")
+    if now.seeds > earlier.identity.seeds:
+        return Decision("extended", f"extended from {earlier.identity.seeds} to {now.seeds} seeds")
     if earlier.finished:
         return Decision("finished", f"finished before: nothing is trained, {KEY}=never starts anew")
     return Decision("continued")
 
 
-def enter(config: "Config", directory: Path) -> Place:
+def enter(config: "Config", directory: Path, data: "Data | None" = None, parent: str = "") -> Place:
     """Claim the directory and settle what becomes of the run in it; a finished one is shown again.
 
-    Where it raises, no file in the directory has changed.
+    Data that was loaded before is not loaded again. Where it raises, no file in the directory has changed.
     """
     place.refuse_foreign(directory, "hydra.sweep.dir" if config.one_of_many else "hydra.run.dir")
     ownership.claim(directory)
     try:
-        return _settled(config, directory.resolve())
+        return _settled(config, directory.resolve(), data, parent)
     except BaseException:
         ownership.release(directory)
         raise
 
 
 @contextmanager
-def sitting(config: "Config", directory: Path) -> Iterator[Place]:
+def sitting(config: "Config", directory: Path, data: "Data | None" = None, parent: str = "") -> Iterator[Place]:
     """The run of a directory, held while the body runs; entered here unless the door has done it."""
     if ownership.holds(directory):
         ownership.claim(directory)
     else:
-        enter(config, directory)
+        enter(config, directory, data, parent)
     try:
         run = place.read(directory.resolve())
         assert run is not None, "who enters leaves a run.json"
@@ -108,7 +111,7 @@ def continued(run: Place, parts: "Parts", step: int) -> str:
     return f"continued at epoch {epoch}, step {step} ({_ordinal(run.resumed + 1)} sitting)"
 
 
-def _settled(config: "Config", directory: Path) -> Place:
+def _settled(config: "Config", directory: Path, data: "Data | None", parent: str) -> Place:
     try:
         earlier = place.read(directory)
     except Damaged:
@@ -117,9 +120,9 @@ def _settled(config: "Config", directory: Path) -> Place:
         place.set_aside(directory, f"unreadable-{uuid.uuid4().hex[:8]}")
         earlier = None
     if earlier is not None:
-        return _carried_out(config, earlier)
+        return _carried_out(config, earlier, data)
     if config.resume in WORDS:
-        return place.begin(directory, config)
+        return place.begin(directory, config, parent)
     allowed = "auto | never | a run's id, name or directory"
     raise rules.refuse(KEY, config.resume, allowed, "an id is taken on the command line of a single run")
 
@@ -130,12 +133,12 @@ def _refuse_several_devices(config: "Config", earlier: Place) -> None:
         raise rules.refuse("trainer.devices", config.trainer["devices"], "1 for a run that goes on", hint)
 
 
-def _carried_out(config: "Config", earlier: Place) -> Place:
+def _carried_out(config: "Config", earlier: Place, data: "Data | None") -> Place:
     """The parts are built first: what they refuse is refused before a file has moved."""
     from descent import assembly
 
     _refuse_several_devices(config, earlier)
-    data = assembly.load(config)
+    data = data or assembly.load(config)
     now = identity.identity_of(config, data.digest)
     decision = decide(config.resume, earlier, now)
     parts = assembly.assemble(config, data)
@@ -145,7 +148,7 @@ def _carried_out(config: "Config", earlier: Place) -> Place:
         return earlier
     if decision.kind == "anew":
         place.set_aside(earlier.directory, earlier.local_id)
-        return place.begin(earlier.directory, config)
+        return place.begin(earlier.directory, config, earlier.parent)
     if decision.kind == "untouched":
         return earlier.kept(name=config.name, overrides=place.given(config))
     return _gone_on(config, earlier, now)
@@ -167,8 +170,11 @@ def _gone_on(config: "Config", earlier: Place, now: "Identity") -> Place:
 
 
 def _show_again(config: "Config", parts: "Parts", run: Place) -> None:
-    from descent import record, report
+    from descent import record, repeated, report
 
+    if config.repeated:
+        repeated.show(Console(), config, repeated.read(run), run)
+        return
     outcome = record.outcome_of(run)
     report.show(Console(), config, parts, outcome, run.where, run.directory)
 

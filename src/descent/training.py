@@ -5,29 +5,36 @@ from pathlib import Path
 
 from rich.console import Console
 
-from descent import assembly, record, report, resuming
+from descent import assembly, record, repeats, report, resuming
 from descent.callbacks.progress import progress
-from descent.config import Config, project_root
+from descent.config import Config
+from descent.data.split import Data
 from descent.interruption import interruptible
 from descent.outcome import Outcome, conclude
 from descent.reproducibility import computing
-from descent.tracking.destination import Destination
 from descent.tracking.logger import DescentLogger
 from descent.tracking.run import Run, open_run
 from descent.trainer import build_trainer
 
 
-def train(config: Config, directory: Path) -> float:
-    """Train, test, record and report one configuration; returns the objective of the reported weights."""
+def train(config: Config, directory: Path, after_each: repeats.AfterEach | None = None) -> float:
+    """Train, test, record and report; returns the objective of the reported weights, the mean over seeds and folds."""
+    if config.repeated:
+        return repeats.train_all(config, directory, train_one, after_each)
+    return train_one(config, directory).objective
+
+
+def train_one(config: Config, directory: Path, data: Data | None = None, parent: str = "") -> Outcome:
+    """One training; `parent` is the local id of the run whose repeat it is."""
     console = Console()
-    with resuming.sitting(config, directory) as place:
+    with resuming.sitting(config, directory, data, parent) as place:
         if place.finished:
-            return record.outcome_of(place).objective
-        place, parts = resuming.adopt(place, config, assembly.assemble(config))
+            return record.outcome_of(place)
+        place, parts = resuming.adopt(place, config, assembly.assemble(config, data))
         name, exact = record.run_name(config), config.determinism == "exact"
         with (
             computing(parts.threads, exact),
-            open_run(_destination(config), directory, local_id=place.local_id, name=name, tags=config.tags) as run,
+            open_run(record.destination(config), directory, name=name, tags=config.tags, **place.ids) as run,
             interruptible(parts.engine),
         ):
             checkpoint = resuming.checkpoint(place)
@@ -37,7 +44,7 @@ def train(config: Config, directory: Path) -> float:
             record.ending(run, config, parts, outcome, directory)
         place.kept(state="finished", where=run.where)
     report.show(console, config, parts, outcome, run.where, directory)
-    return outcome.objective
+    return outcome
 
 
 def fit(
@@ -53,7 +60,3 @@ def fit(
     trainer.fit(parts.engine, ckpt_path=checkpoint, weights_only=True)
     parts.engine.refuse_interruption()
     return conclude(config, parts, trainer, parts.engine.seconds_before + time.perf_counter() - started)
-
-
-def _destination(config: Config) -> Destination:
-    return Destination(config.tracking.kind, config.tracking.uri, config.tracking.experiment, project_root())

@@ -12,6 +12,10 @@ FINE = {
     "batch_size": 10,
     "accumulate": 1,
     "epochs": 3,
+    "seed": 0,
+    "seeds": 1,
+    "folds": 1,
+    "fold": None,
     "weight_decay": 0.0,
     "objective": "val/accuracy",
     "loader": {"workers": 0, "stream": False, "chunk": "auto"},
@@ -61,6 +65,15 @@ def test_what_is_fine_passes():
     ("changes", "line"),
     [
         ({"regularization": {"none": {}, "l2": {}}}, "regularization: got [l2,none], allowed [none] or other items"),
+        ({"seed": 2**32 - 2, "seeds": 3}, "seeds: got 3, allowed 1 to 2 from seed=4294967294 on"),
+        ({"fold": 0}, "fold: got 0, allowed null without folds; set folds=…"),
+        ({"folds": 5, "fold": 5}, "fold: got 5, allowed 0 to 4, below folds; the first is 0"),
+        (
+            {"folds": 5, "dataset.val_fraction": 0},
+            "folds: got 5, allowed 1 without a validation split; a fold validates on its part: leave out",
+        ),
+        ({"folds": 91}, "folds: got 91, allowed 1 to 90 (the samples that are not held out for the test)"),
+        ({"folds": 2, "batch_size": 46}, "batch_size: got 46, allowed 1 to 45 (the training samples)"),
         ({"regularization": {}}, "regularization: got [], allowed at least one item"),
         ({"regularization": {"ema": {}, "swa": {}}}, "regularization: got [ema,swa], allowed ema or swa; both decide"),
         (

@@ -112,6 +112,11 @@ def _held_out(
 
 def _fold(rest: np.ndarray, strata: np.ndarray | None, folds: int, fold: int) -> tuple[np.ndarray, np.ndarray]:
     """Dealt like cards, class after class: neither a class nor a whole part has one sample more than its share."""
+    if strata is not None:
+        classes, counts = np.unique(strata[rest], return_counts=True)
+        if counts.min() < folds:
+            label, few = classes[counts.argmin()], counts.min()
+            raise refuse("folds", folds, f"1 to {few}", f"class {label} has {few} samples beside the test split")
     dealt = rest if strata is None else rest[np.argsort(strata[rest], kind="stable")]
     validates = np.arange(len(dealt)) % folds == fold
     return dealt[validates], np.sort(dealt[~validates])

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from descent.errors import UsageError
+from descent.rules import refuse
 
 BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
@@ -32,6 +33,16 @@ def pooled(side: int, pool: int, layer: str, fewer: str) -> int:
     if side < pool:
         raise UsageError(f"model.pool: got {pool}, allowed 1 to {side} (pixels left at {layer}); use fewer {fewer}")
     return side // pool
+
+
+def refuse_lone_sample(
+    model: nn.Module, input_shape: Sequence[int], rows: int, batch_size: int, drop_last: bool
+) -> None:
+    """A minibatch of one, where batch norm would see a single value."""
+    lone = batch_size == 1 or (rows % batch_size == 1 and not drop_last)
+    if lone and norms_single_values(model, input_shape):
+        allowed = f"a size that leaves no minibatch of one to batch_norm ({rows} training samples)"
+        raise refuse("batch_size", batch_size, allowed, "change it or set loader.drop_last=true")
 
 
 def norms_single_values(model: nn.Module, input_shape: Sequence[int]) -> bool:

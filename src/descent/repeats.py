@@ -1,0 +1,109 @@
+"""Seeds and folds: several trainings of one configuration, one after another, told together by a parent run."""
+
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from descent import assembly, place, record, repeated, resuming
+from descent.comparison.summary import Summary, summarise
+from descent.config import Config, varied
+from descent.data.split import Data
+from descent.errors import Diverged
+from descent.interruption import interruptible
+from descent.place import Place
+from descent.repeated import Repeat, Repeated
+from descent.rules import LONGEST_LINE, cut
+from descent.tracking.run import Run, open_run
+
+if TYPE_CHECKING:
+    from descent.outcome import Outcome
+
+AfterEach = Callable[[int, Summary], None]
+"""Takes how many repeats have finished and the summary of their objective; what it raises ends the parent."""
+TrainOne = Callable[[Config, Path, Data | None, str], "Outcome"]
+
+
+def repeats_of(config: Config) -> list[Repeat]:
+    """Every seed with every fold; more seeds come after those that were there."""
+    seeds = range(config.seed, config.seed + config.seeds)
+    folds = range(config.folds) if config.folds > 1 and config.fold is None else [config.fold]
+    return [Repeat(number, seed, fold) for number, (seed, fold) in enumerate(product(seeds, folds))]
+
+
+def config_of(config: Config, repeat: Repeat) -> Config:
+    """The repeat as an ordinary run: what its command line alone would compose."""
+    return varied(config, seed=repeat.seed, fold=repeat.fold, seeds=1)
+
+
+def train_all(config: Config, directory: Path, train_one: TrainOne, after_each: AfterEach | None = None) -> float:
+    """Train the repeats in `<directory>/<number>/`, but for those that are finished there; returns the mean objective.
+
+    Where one diverges the others are trained all the same, then Diverged is raised.
+    """
+    with resuming.sitting(config, directory) as parent:
+        if parent.finished:
+            return repeated.read(parent).objective
+        parent, parts = resuming.adopt(parent, config, assembly.assemble(config))
+        name, began = record.run_name(config), (parent.directory / "0").exists()
+        with (
+            open_run(record.destination(config), directory, name=name, tags=config.tags, **parent.ids) as run,
+            interruptible(),
+        ):
+            record.beginning(run, config, parts, parent, again=began)
+            found = repeated.together(list(_each(config, parent, train_one, after_each)))
+            _record(run, found, parent)
+            parent = parent.kept(where=run.where)
+            if found.failed:
+                repeated.show(Console(), config, found, parent)
+                raise _diverged(found)
+        parent = parent.kept(state="finished", where=run.where)
+    repeated.show(Console(), config, found, parent)
+    return found.objective
+
+
+def _each(
+    config: Config, parent: Place, train_one: TrainOne, after_each: AfterEach | None
+) -> "Iterator[tuple[Repeat, Outcome | None]]":
+    objectives: list[float] = []
+    data: tuple[int | None, Data] | None = None
+    repeats, margin = repeats_of(config), "    " if config.one_of_many else ""
+    for repeat in repeats:
+        print(f"{margin}[{repeat.number + 1}/{len(repeats)}] {repeat.shown}", flush=True)
+        one, directory = config_of(config, repeat), parent.directory / str(repeat.number)
+        if data is None or data[0] != repeat.fold:
+            data = repeat.fold, assembly.load(one)
+        try:
+            outcome = train_one(one, directory, data[1], parent.local_id)
+        except Diverged as error:
+            print(f"failed: {error} ({directory})", file=sys.stderr, flush=True)
+            yield replace(repeat, local_id=_id_in(directory), failed=str(error)), None
+            continue
+        told = replace(repeat, objective=outcome.objective, weights_sha256=outcome.weights_sha256)
+        yield replace(told, local_id=_id_in(directory)), outcome
+        objectives.append(outcome.objective)
+        if after_each:
+            after_each(len(objectives), summarise(objectives))
+
+
+def _id_in(directory: Path) -> str:
+    known = place.read(directory)
+    return known.local_id if known else ""
+
+
+def _record(run: Run, found: Repeated, parent: Place) -> None:
+    """Under the step of all epochs together: it grows with more seeds and with more epochs, so the newest counts."""
+    run.metrics(repeated.logged(found.metrics), max(0, found.epochs - 1))
+    run.tags({"children": " ".join(repeat.local_id for repeat in found.repeats), "repeats": len(found.repeats)})
+    repeated.write(found, parent)
+    run.artifact(parent.directory / place.RESULTS)
+
+
+def _diverged(found: Repeated) -> Diverged:
+    first, done = found.failed[0], len(found.repeats) - len(found.failed)
+    which = f"{len(found.failed)} of {len(found.repeats)} repeats diverged"
+    return Diverged(cut(f"{which}; the means are of the other {done}: {first.shown}: {first.failed}", LONGEST_LINE))
