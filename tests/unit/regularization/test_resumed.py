@@ -11,8 +11,10 @@ from reference.trained import trained
 
 IMAGE = ("model=cnn", "model.channels=[4]", "dataset=synthetic", "dataset.kind=image", "dataset.shape=[1,8,8]")
 IMAGE += ("dataset.samples=200", "dataset.classes=3", "epochs=3", "batch_size=16", "checkpoint.seconds=1000")
+MOVED = ("augmentation.flip=0.5", "augmentation.crop=0.2", "augmentation.zoom=[0.8,1.2]", "augmentation.erasing=0.5")
 WAYS = {
     "mixing": (*IMAGE, "regularization=[mixup,cutmix,label_smoothing,input_noise]"),
+    "augmentation": (*IMAGE, "augmentation=randaugment", *MOVED, "regularization=[mixup]"),
     "gradient noise": (*SHORT, "regularization=[gradient_noise]", "regularization.gradient_noise.variance=0.1"),
     "a moving average": (*SHORT, "regularization=[ema,dropout,batch_norm]"),
     "a mean of epochs": (*SHORT, "regularization=[swa,batch_norm]", "regularization.swa.start=0.3"),
