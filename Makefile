@@ -23,8 +23,8 @@ $(READY): requirements.lock
 train: $(READY) ## make the environment if need be, then train the default on digits
 	@$(BIN)/python src/train.py $(ARGS)
 
-test: $(READY) ## the default suite: a few minutes
-	@$(BIN)/python -m pytest $(ARGS)
+test: $(READY) ## the default suite: a few minutes, a process for each of two cores
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 test-slow: $(READY) ## storms, many subprocesses, real servers
 	@$(BIN)/python -m pytest -m slow $(ARGS)

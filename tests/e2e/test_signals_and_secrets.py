@@ -1,19 +1,10 @@
 """What a signal does to a grid and to a run's end, and where a secret must not be seen: real processes."""
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 
-PROJECT = Path(__file__).parents[2]
-TRAIN = [sys.executable, str(PROJECT / "src" / "train.py")]
+from reference import forked
+
 SECRET = "hunter22x"
-
-
-def environment(root: Path) -> dict[str, str]:
-    return {**os.environ, "DESCENT_ROOT": str(root)}
 
 
 @pytest.fixture(scope="module")
@@ -21,9 +12,7 @@ def stopped_grid(tmp_path_factory):
     """The first point gets a SIGINT after its fourth minibatch."""
     root = tmp_path_factory.mktemp("grid")
     sender = "trainer.callbacks=[{_target_: reference.lightning_callbacks.SendsSignal, number: 2, after: 3}]"
-    command = [*TRAIN, "-m", "tracking=none", "seed=0,1,2", sender]
-    env = {**environment(root), "PYTHONPATH": str(PROJECT / "tests")}
-    answer = subprocess.run(command, cwd=root, env=env, capture_output=True, text=True, timeout=120)
+    answer = forked.train(root, ["-m", "tracking=none", "seed=0,1,2", sender])
     return answer.returncode, answer.stdout, answer.stderr
 
 
@@ -42,9 +31,8 @@ def test_the_grids_table_is_still_shown(stopped_grid):
 def secretive(tmp_path_factory):
     root = tmp_path_factory.mktemp("secretive")
     server = f"tracking.uri='http://user:{SECRET}@127.0.0.1:1'"
-    command = [*TRAIN, "-m", "epochs=1", "seed=0", "tracking=server", server, f"+tags.api_key={SECRET}"]
-    answer = subprocess.run(command, cwd=root, env=environment(root), capture_output=True, text=True, timeout=120)
-    return root, answer
+    words = ["-m", "epochs=1", "seed=0", "tracking=server", server, f"+tags.api_key={SECRET}"]
+    return root, forked.train(root, words)
 
 
 def test_a_store_that_is_away_stops_nothing(secretive):

@@ -1,22 +1,16 @@
 """`make sync` as a person uses it."""
 
 import os
-import subprocess
-import sys
-from pathlib import Path
 
 from descent.tracking import waiting
 from descent.tracking.destination import Destination
 from descent.tracking.outbox import Writer
 from descent.tracking.records import Metrics, Opened, Status
-
-SCRIPT = Path(__file__).parents[2] / "src" / "sync.py"
+from reference import forked
 
 
 def sync(root, *arguments):
-    env = {**os.environ, "DESCENT_ROOT": str(root)}
-    command = [sys.executable, str(SCRIPT), *arguments]
-    return subprocess.run(command, cwd=root, env=env, capture_output=True, text=True, timeout=120)
+    return forked.train(root, arguments, script="sync.py")
 
 
 def left_behind(root, local_id, destination):

@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
+from reference import forked
+
 PROJECT = Path(__file__).parents[2]
 SECRET = "s3cr3t-v4lue-of-a-test"
 
@@ -241,7 +243,7 @@ def test_the_end_says_what_a_person_wants_to_know(single):
 @pytest.fixture(scope="module")
 def grid(tmp_path_factory):
     root = tmp_path_factory.mktemp("grid")
-    answer = train(root, "-m", "optimizer=sgd,adam", "lr=1e-3,1e-2", "epochs=2", "tracking.model=false")
+    answer = forked.train(root, ["-m", "optimizer=sgd,adam", "lr=1e-3,1e-2", "epochs=2", "tracking.model=false"])
     assert answer.returncode == 0, answer.stderr
     return root, answer, runs_of(root)[1]
 
@@ -261,7 +263,7 @@ def test_the_names_in_a_grid_differ(grid):
 
 
 def test_a_point_of_a_grid_is_the_run_it_stands_for(grid, tmp_path):
-    answer = train(tmp_path, "optimizer=adam", "lr=1e-2", "epochs=2", "tracking.model=false")
+    answer = forked.train(tmp_path, ["optimizer=adam", "lr=1e-2", "epochs=2", "tracking.model=false"])
     assert answer.returncode == 0, answer.stderr
     alone = runs_of(tmp_path)[1][0].data.tags["weights_sha256"]
     assert grid[2][3].data.tags["weights_sha256"] == alone
@@ -270,7 +272,7 @@ def test_a_point_of_a_grid_is_the_run_it_stands_for(grid, tmp_path):
 @pytest.fixture(scope="module")
 def diverged(tmp_path_factory):
     root = tmp_path_factory.mktemp("diverged")
-    return train(root, "optimizer=sgd", "lr=1e6"), runs_of(root)[1][0]
+    return forked.train(root, ["optimizer=sgd", "lr=1e6"]), runs_of(root)[1][0]
 
 
 def test_divergence_ends_with_5_and_one_line(diverged):
