@@ -28,10 +28,11 @@ from descent.data.loading import Feed
 from descent.data.scaling import Scaling
 from descent.data.split import Data, Split, split
 from descent.data.synthetic import synthetic
-from descent.engine import Engine, Recipe
+from descent.engine import Engine
 from descent.models.cnn import CNN
 from descent.models.mlp import MLP
 from descent.optim.schedules import Constant
+from descent.recipe import Recipe
 from descent.restoring import BestWeights
 from descent.sizing import chunk_for, multiply_adds
 from descent.tasks.losses import CrossEntropy

@@ -12,7 +12,17 @@ PROJECT = Path(__file__).parents[1]
 SRC = PROJECT / "src"
 FILES = sorted(SRC.rglob("*.py"))
 LEAVES = ("data", "models", "optim", "regularization", "tasks", "callbacks", "augmentation")
-LIGHT = ("advice", "composition", "config", "contradictions", "door", "errors", "rules", "vocabulary")
+LIGHT = (
+    "advice",
+    "composition",
+    "config",
+    "contradictions",
+    "step_contradictions",
+    "door",
+    "errors",
+    "rules",
+    "vocabulary",
+)
 LIGHT += ("durable", "entering", "finding", "identity", "ownership", "place", "recalling", "resuming")
 HEAVY = {"torch", "torchvision", "torchmetrics", "pytorch_lightning", "mlflow", "optuna", "sklearn", "matplotlib"}
 GRAB_BAGS = {"utils", "util", "helpers", "common", "misc", "base", "core"}

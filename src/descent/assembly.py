@@ -16,11 +16,12 @@ from descent.data.loading import Feed
 from descent.data.preparation import prepared
 from descent.data.scaling import Scaling
 from descent.data.split import Data
-from descent.engine import Engine, Recipe
+from descent.engine import Engine
 from descent.errors import DescentError, UsageError
 from descent.models.shapes import refuse_lone_sample
 from descent.optim import building, warmup
 from descent.optim.schedules import Schedule
+from descent.recipe import Recipe
 from descent.reproducibility import seeded
 from descent.restoring import BestWeights
 from descent.tasks.losses import outputs_for
@@ -41,9 +42,8 @@ class Parts:
 
     @property
     def steps(self) -> int:
-        """Optimizer steps of the whole run, where nothing ends it early."""
-        recipe = self.engine.recipe
-        return recipe.epochs * recipe.feed.steps(len(self.data.train))
+        """Optimizer steps of the whole run, where nothing ends it early and no plateau makes them fewer."""
+        return self.engine.pace.total
 
 
 def load(config: Config) -> Data:
@@ -60,7 +60,6 @@ def assemble(config: Config, data: Data | None = None) -> Parts:
     loss = _build("loss", config.loss)
     with seeded(config.seed, "initialisation"):
         model: nn.Module = _build("model", config.model, input_shape=data.input_shape, outputs=outputs_for(loss, data))
-    refuse_lone_sample(model, data.input_shape, len(data.train), batch_size, config.loader.drop_last)
     methods = [_build(f"regularization.{item.choice}", item) for item in config.regularization if item.target]
     for method in methods:
         method.join(model, data.outputs)
@@ -77,30 +76,33 @@ def assemble(config: Config, data: Data | None = None) -> Parts:
     factory = _build("optimizer", config.optimizer)
     optimizer = building.on_model(factory, config.weight_decay)
     _try_optimizer(config, optimizer, model)
+    feed = Feed(
+        batch_size,
+        config.accumulate,
+        chunk,
+        config.loader.drop_last,
+        config.seed,
+        config.loader.stream,
+        config.loader.workers,
+        config.trainer["devices"],
+        config.checkpoint.every,
+    )
     recipe = Recipe(
         optimizer=optimizer,
-        schedule=_schedule(config),
+        schedule=_schedule(config, feed.steps(len(data.train))),
         methods=methods,
         loss=loss,
         measures=measures_of(data, config.monitored),
-        feed=Feed(
-            batch_size,
-            config.accumulate,
-            chunk,
-            config.loader.drop_last,
-            config.seed,
-            config.loader.stream,
-            config.loader.workers,
-            config.trainer["devices"],
-            config.checkpoint.every,
-        ),
+        feed=feed,
         best=BestWeights(config.objective, config.direction, keep=config.restore == "best"),
         epochs=config.epochs,
         owner=building.owner_of(factory, methods),
         hooked=hooked,
+        growth=_build("batch_growth", config.batch_growth),
     )
     threads = sizing.threads_for(work * batch_size) if config.threads == "auto" else config.threads
     engine = Engine(model, scaling, data, recipe)
+    refuse_lone_sample(model, data.input_shape, len(data.train), engine.pace.sizes(), config.loader.drop_last)
     return Parts(data, engine, callbacks, threads, sizing.parameter_count(model), work)
 
 
@@ -116,10 +118,10 @@ def _build(key: str, component: Component, **provided: Any) -> Any:
         ) from error
 
 
-def _schedule(config: Config) -> Schedule:
+def _schedule(config: Config, epoch_steps: int) -> Schedule:
     settings = config.scheduler.settings
     own = {name: value for name, value in settings.items() if name not in warmup.KNOBS}
-    return warmup.warmed_up(_build("scheduler", Component(config.scheduler.choice, own)), settings, config.epochs)
+    return warmup.warmed_up(_build("scheduler", Component(config.scheduler.choice, own)), settings, epoch_steps)
 
 
 def _try_optimizer(config: Config, build: Callable[[nn.Module], Optimizer], model: nn.Module) -> None:

@@ -17,7 +17,7 @@ from descent.errors import UsageError
 from descent.rules import refuse
 from descent.vocabulary import LOSS, METRICS, OBJECTIVE, Direction, better_direction
 
-GROUPS = ("model", "optimizer", "scheduler", "dataset", "augmentation", "loss", "trainer", "tracking")
+GROUPS = ("model", "optimizer", "scheduler", "batch_growth", "dataset", "augmentation", "loss", "trainer", "tracking")
 OTHER_GROUPS = ("experiment", "trainer", "tracking")
 NODES = (*GROUPS, "loader", "checkpoint", "regularization")
 ABOUT_NODES = ("allowed", "requires")  # keys that describe a node and are no settings of it
@@ -89,6 +89,7 @@ class Config:
     model: Component
     optimizer: Component
     scheduler: Component
+    batch_growth: Component
     regularization: tuple[Component, ...]
     dataset: Component
     augmentation: Component
@@ -119,7 +120,7 @@ class Config:
     @property
     def monitored(self) -> set[str]:
         """Every metric that something in this run waits for."""
-        parts = (self.scheduler, *self.regularization)
+        parts = (self.scheduler, self.batch_growth, *self.regularization)
         return {self.objective} | {part.settings["monitor"] for part in parts if "monitor" in part.settings}
 
 
@@ -250,7 +251,7 @@ def _listed(value: Any) -> list[str]:
 def _typed(settings: dict[str, Any], choices: Mapping[str, Any]) -> Config:
     task = settings["dataset"]["task"]
     direction_of = {settings["objective"]: settings["direction"]}
-    for node in (settings["scheduler"], *settings["regularization"].values()):
+    for node in (settings["scheduler"], settings["batch_growth"], *settings["regularization"].values()):
         if node.get("direction") == "auto":
             node["direction"] = direction_of.get(node["monitor"]) or better_direction(node["monitor"], task)
     if settings["dataset"]["val_fraction"] == 0:

@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from descent import processes
+from descent import processes, step_contradictions
 from descent.data.knobs import COMMON, KINDS, Sizes, sizes
 from descent.errors import UsageError
 from descent.rules import near, refuse
@@ -247,44 +247,13 @@ def refuse_batches(batch_size: int | str, accumulate: int, training_samples: int
         raise refuse("accumulate", accumulate, f"1 to {batches} (the minibatches of an epoch)")
 
 
-def _weight_decay(settings: Mapping[str, Any]) -> None:
-    if settings["weight_decay"] > 0 and "weight_decay" not in settings["optimizer"]:
-        hint = "use regularization=[l2] or another optimizer"
-        raise refuse("weight_decay", settings["weight_decay"], "0 with an optimizer that has none", hint)
-
-
-def _nesterov(settings: Mapping[str, Any]) -> None:
-    optimizer = settings["optimizer"]
-    if optimizer.get("nesterov") and optimizer.get("dampening"):
-        raise refuse("optimizer.dampening", optimizer["dampening"], "0 with optimizer.nesterov=true")
-
-
-def _rprop(settings: Mapping[str, Any]) -> None:
-    """Rprop reads lr once, as the size of its first steps: a schedule would change nothing."""
-    if not str(settings["optimizer"].get("_target_")).endswith(".Rprop"):
-        return
-    target = str(settings["scheduler"].get("_target_", "Constant")).rpartition(".")[2]
-    if target != "Constant":
-        choice = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", target).lower()
-        raise refuse("scheduler", choice, "constant with optimizer=rprop, which makes its own step sizes")
-    if warmup := settings["scheduler"].get("warmup"):
-        raise refuse("scheduler.warmup", warmup, "0 with optimizer=rprop, which makes its own step sizes")
-
-
-def _warmup(settings: Mapping[str, Any]) -> None:
-    length, unit = (settings["scheduler"].get(key) for key in ("warmup", "warmup_interval"))
-    epochs = settings["epochs"]
-    if unit == "epoch" and length >= epochs:
-        raise refuse(
-            "scheduler.warmup", length, f"0 to {epochs - 1}, below epochs", "or scheduler.warmup_interval=step"
-        )
-
-
 def _monitored(settings: Mapping[str, Any]) -> dict[str, str]:
     """Every metric that something waits for, by the key that names it."""
     wanted = {"objective": settings["objective"]}
     if "monitor" in settings["scheduler"]:
         wanted["scheduler.monitor"] = settings["scheduler"]["monitor"]
+    if "monitor" in settings["batch_growth"]:
+        wanted["batch_growth.monitor"] = settings["batch_growth"]["monitor"]
     for name, item in settings["regularization"].items():
         if "monitor" in item:
             wanted[f"regularization.{name}.monitor"] = item["monitor"]
@@ -359,10 +328,7 @@ CHECKS = (
     _splits,
     _shape,
     _batches,
-    _weight_decay,
-    _nesterov,
-    _rprop,
-    _warmup,
+    *step_contradictions.CHECKS,
     _monitors,
     _validation,
     _loader,

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from descent import assembly
 from descent.config import Config, flat
-from descent.engine import batch_loss
+from descent.recipe import batch_loss
 from descent.regularization.method import moments
 from descent.reproducibility import computing
 from descent.trainer import device_of
@@ -61,7 +61,8 @@ def price(config: Config) -> Price:
             float(engine.recipe.owner.step(gradients, optimizer))
         seconds = (time.perf_counter() - started) / TIMED_STEPS * feed.accumulate
     steps = parts.steps * config.repeats
-    return Price(parts.parameters, parts.multiply_adds, steps, seconds * steps, parts.threads)
+    alike = config.epochs * feed.steps(len(parts.data.train)) * config.repeats  # larger minibatches take longer each
+    return Price(parts.parameters, parts.multiply_adds, steps, seconds * alike, parts.threads)
 
 
 def show(configs: Sequence[Config]) -> None:

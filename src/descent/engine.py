@@ -10,7 +10,6 @@ import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from typing import Any, cast
 
 import numpy as np
@@ -21,46 +20,19 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from descent import engine_state
-from descent.data.loading import Chunk, EvaluationLoader, Feed, TrainingLoader, minibatches
+from descent.data.loading import Chunk, EvaluationLoader, TrainingLoader, minibatches
 from descent.data.split import Data, Split
 from descent.errors import Diverged, Interrupted
 from descent.layer_statistics import LayerStatistics, is_sparse_epoch
-from descent.optim.schedules import Schedule
-from descent.regularization.method import Batch, Method, Penalty, StepOwner, moments
+from descent.pace import Pace
+from descent.recipe import Recipe, batch_loss
+from descent.regularization.method import Batch, moments
 from descent.reproducibility import Noise
-from descent.restoring import BestWeights
-from descent.tasks.measures import Loss, Measures, Tally
+from descent.tasks.measures import Tally
 
 if not torch.cuda.is_available():
     # Lightning asks torch to look for GPUs through NVML; without one that costs a tenth of a small step, each step.
     os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How to train: everything the engine needs beside the model and the data."""
-
-    optimizer: Callable[[nn.Module], Optimizer]
-    schedule: Schedule
-    methods: Sequence[Method]
-    loss: Loss
-    measures: Measures
-    feed: Feed
-    best: BestWeights
-    epochs: int
-    owner: StepOwner = field(default_factory=StepOwner)
-    hooked: bool = False  # serve Lightning's per-batch hooks: one minibatch a chunk, Lightning's own backward and step
-
-
-def batch_loss(
-    module: nn.Module, batch: Batch, scalars: Mapping[str, float], loss: Loss, added: Sequence[Penalty] = ()
-) -> tuple[Tensor, Tensor]:
-    """The loss of a minibatch, with what methods add to it, and the outputs behind it, from its arguments alone."""
-    outputs = module(batch[0])
-    value = loss(outputs, batch[1])
-    for penalty in added:
-        value = penalty(value, module)
-    return (value * scalars["share"] if "share" in scalars else value), outputs
 
 
 class Engine(pl.LightningModule):
@@ -71,6 +43,7 @@ class Engine(pl.LightningModule):
         self.automatic_optimization = False
         self.model, self.scaling = model, scaling
         self.data, self.recipe = data, recipe
+        self.pace = Pace(recipe.feed, recipe.growth, len(data.train), recipe.epochs)
         self.history: dict[str, list[tuple[int, float]]] = {}
         self.losses: list[np.ndarray] = []  # one float32 per step, a chunk at a time
         self.statistics = LayerStatistics()
@@ -99,7 +72,7 @@ class Engine(pl.LightningModule):
 
     def train_dataloader(self) -> CombinedLoader:
         self._train_loader = TrainingLoader(self.data.train, self.recipe.feed, self.device, self.trainer.global_rank)
-        self._train_loader.begin(*self.position)
+        self._start_from_position()
         self._loaders.append(self._train_loader)
         self._combined_loader = CombinedLoader(self._train_loader)
         return self._combined_loader
@@ -119,10 +92,8 @@ class Engine(pl.LightningModule):
         return batch  # the loaders hand out chunks that are already there
 
     def on_fit_start(self) -> None:
-        feed, rows = self.recipe.feed, len(self.data.train)
-        self._batches_per_epoch, self._steps_per_epoch = feed.batches(rows), feed.steps(rows)
         self._trained = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
-        self._noise = Noise(feed.seed, self.device, self.trainer.global_rank)
+        self._noise = Noise(self.recipe.feed.seed, self.device, self.trainer.global_rank)
         self._optimizer = cast(Optimizer, self.optimizers(use_pl_optimizer=self.recipe.hooked))  # type: ignore[call-overload]
         self._backward: Callable[[Tensor], None] = self.manual_backward if self.recipe.hooked else torch.Tensor.backward
         self._base_rates = [group["lr"] for group in self._optimizer.param_groups]
@@ -178,7 +149,7 @@ class Engine(pl.LightningModule):
     # A step
 
     def training_step(self, chunk: Chunk, index: int) -> None:
-        feed = self.recipe.feed
+        feed = self.pace.feed
         if not chunk.rows:
             return  # an earlier sitting has trained the whole epoch: what is left is its end
         inputs = self.scaling(chunk.inputs)
@@ -199,10 +170,9 @@ class Engine(pl.LightningModule):
 
     def _step(self, group: Sequence[Batch], first: int, rows: int) -> tuple[Tensor, list[Tensor]]:
         if self.recipe.schedule.interval == "step":
-            done = self._epoch * self._steps_per_epoch + first // self.recipe.feed.accumulate
-            self._set_rate(done, self.recipe.epochs * self._steps_per_epoch)
+            self._set_rate(self.pace.before + first // self.recipe.feed.accumulate, self.pace.total)
         outputs: list[Tensor] = []
-        if first + len(group) == self._batches_per_epoch:
+        if first + len(group) == self.pace.batches:
             self._observing = True  # rarely: setting a module's attribute costs a hundredth of a small step
 
         def gradients() -> Tensor:
@@ -256,7 +226,7 @@ class Engine(pl.LightningModule):
         seen = torch.cat(outputs)
         self._train_tally.add(seen, targets[: len(seen)])
         self.position = (self._epoch, self.position[1] + len(outputs))
-        if self.position[1] == self._batches_per_epoch:
+        if self.position[1] == self.pace.batches:
             if self.recipe.feed.devices > 1:
                 self._train_tally.reduce(self.trainer.strategy.reduce)
             self._publish({f"train/{name}": value for name, value in self._train_tally.metrics().items()})
@@ -296,17 +266,26 @@ class Engine(pl.LightningModule):
             engine_state.restore_random(self._earlier["random"])  # callbacks have begun this epoch before
         else:
             self.position = (self._epoch, 0)
-        self._train_loader.begin(*self.position)
+        self._start_from_position()
         # Lightning has counted the loader's chunks once, for epochs that are all the same.
         self._combined_loader.limits = None
         self.trainer.fit_loop.max_batches = self.trainer.val_check_batch = len(self._train_loader)
+
+    def _start_from_position(self) -> None:
+        epoch, minibatches = self.position
+        self.pace.begin(epoch, self.steps_done - -(-minibatches // self.recipe.feed.accumulate))
+        self._train_loader.begin(epoch, minibatches, self.pace.feed, self.pace.before)
 
     def on_train_epoch_end(self) -> None:
         if self.interrupted:
             self.trainer.should_stop = True
             return
         self._publish(
-            {"train/lr": self._optimizer.param_groups[0]["lr"], "train/gradient_norm": float(self._gradient_norm)}
+            {
+                "train/lr": self._optimizer.param_groups[0]["lr"],
+                "train/gradient_norm": float(self._gradient_norm),
+                **self.pace.metrics(),
+            }
         )
         # Several devices must come to the same conclusions: the first one's numbers are everybody's.
         metrics = self.trainer.strategy.broadcast(self._epoch_metrics)
@@ -319,6 +298,7 @@ class Engine(pl.LightningModule):
     def _conclude(self, metrics: Mapping[str, float]) -> None:
         self.position = (self._epoch + 1, 0)
         self.recipe.schedule.epoch_end(metrics)
+        self.recipe.growth.epoch_end(metrics)
         with self._evaluating():
             self.recipe.best.offer(self._epoch, metrics, self.model)
             if is_sparse_epoch(self._epoch, self.recipe.epochs):
@@ -335,7 +315,7 @@ class Engine(pl.LightningModule):
         self.trainer.callback_metrics.update(exact)
 
     def _set_rate(self, position: int, total: int) -> None:
-        factor = self.recipe.schedule.factor(position, total)
+        factor = self.recipe.schedule.factor(position, total) * self.pace.rate
         for group, base in zip(self._optimizer.param_groups, self._base_rates, strict=True):
             group["lr"] = base * factor
 

@@ -21,6 +21,7 @@ def state_of(engine: "Engine") -> dict[str, Any]:
         "methods": [method.state_dict() for method in recipe.methods],
         "owner": recipe.owner.state_dict(),
         "schedule": recipe.schedule.state_dict(),
+        "growth": recipe.growth.state_dict(),
         "best": recipe.best.state_dict(),
         "history": engine.history,
         "losses": torch.from_numpy(np.concatenate([np.empty(0, np.float32), *engine.losses])),
@@ -40,6 +41,7 @@ def restore(engine: "Engine", state: dict[str, Any]) -> None:
         method.load_state_dict(move_data_to_device(saved, engine.device))
     recipe.owner.load_state_dict(move_data_to_device(state["owner"], engine.device))
     recipe.schedule.load_state_dict(state["schedule"])
+    recipe.growth.load_state_dict(state["growth"])
     recipe.best.load_state_dict(state["best"], engine.device)
     engine.history = {name: [(int(at), value) for at, value in points] for name, points in state["history"].items()}
     engine.losses = [state["losses"].numpy()] if len(state["losses"]) else []

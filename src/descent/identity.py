@@ -56,6 +56,7 @@ NO_PART = {
     "resuming.py",
     "rules.py",
     "signatures.py",
+    "step_contradictions.py",
     "training.py",
 }
 KNOWN = ("torch", "torchvision", "pytorch_lightning", "descent")  # told by their version, or hashed as a whole

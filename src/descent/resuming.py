@@ -100,14 +100,15 @@ def checkpoint(run: Place) -> Path | None:
 def announce(run: Place, config: "Config", parts: "Parts", checkpoint: Path | None) -> None:
     """Say where a later sitting goes on."""
     if run.resumed:
-        step = int(checkpoint.name.split("-")[1]) if checkpoint else 0
-        _say(continued(run, parts, step), config)
+        from descent.checkpoints import place_of
+
+        epoch, step = place_of(checkpoint) if checkpoint else (0, 0)
+        _say(continued(run, parts, epoch, step), config)
 
 
-def continued(run: Place, parts: "Parts", step: int) -> str:
-    """`continued at epoch 12, step 540 (3rd sitting)`."""
-    an_epoch = max(1, parts.steps // parts.engine.recipe.epochs)
-    epoch = min(step // an_epoch + 1, parts.engine.recipe.epochs)
+def continued(run: Place, parts: "Parts", epoch: int, step: int) -> str:
+    """`continued at epoch 12, step 540 (3rd sitting)`; a training that is complete is at its last epoch."""
+    epoch = min(epoch + 1, parts.engine.recipe.epochs)
     return f"continued at epoch {epoch}, step {step} ({_ordinal(run.resumed + 1)} sitting)"
 
 

@@ -61,7 +61,7 @@ def without_common_knobs(dataset: Component) -> Component:
 
 
 def _components(config: Config) -> Iterator[tuple[str, Component]]:
-    for key in ("dataset", "model", "optimizer", "scheduler", "loss", "augmentation"):
+    for key in ("dataset", "model", "optimizer", "scheduler", "batch_growth", "loss", "augmentation"):
         yield key, getattr(config, key)
     for item in config.regularization:
         yield f"regularization.{item.choice}", item

@@ -35,14 +35,16 @@ def weights_of(run):
     return [parameter.detach().numpy() for parameter in run.engine.model.parameters()]
 
 
-def by_hand(run, parameters, optimizer, loss, penalty=0.0, longest=None):
-    """The same training in NumPy; only the order of the samples is the product's."""
+def by_hand(run, parameters, optimizer, loss, penalty=0.0, longest=None, sizes=None, rates=None):
+    """The same training in NumPy; only the order of the samples is the product's. Sizes and rates may be an epoch's."""
     config, data = run.config, run.parts.data.train
     raw, targets = data.inputs.double().numpy(), data.targets.numpy()
     inputs = standardised(raw, raw)
     network = Perceptron(parameters, config.model.settings["activation"])
-    losses, size = [], run.engine.recipe.feed.batch_size
+    losses = []
     for epoch in range(config.epochs):
+        size = sizes[epoch] if sizes else run.engine.recipe.feed.batch_size
+        optimizer.lr = rates[epoch] if rates else optimizer.lr
         order = epoch_order(config.seed, epoch, len(targets)).numpy()
         for start in range(0, len(order), size):
             rows = order[start : start + size]

@@ -31,6 +31,7 @@ def test_the_default(default):
         "model": "mlp",
         "optimizer": "adam",
         "scheduler": "constant",
+        "batch_growth": "none",
         "dataset": "digits",
         "augmentation": "none",
         "loss": "cross_entropy",

@@ -35,6 +35,7 @@ FINE = {
     },
     "optimizer": {"lr": 0.1, "weight_decay": 0.0},
     "scheduler": {},
+    "batch_growth": {},
     "augmentation": {},
     "regularization": {"none": {}},
     "trainer": {"devices": 1},

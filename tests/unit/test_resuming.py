@@ -165,20 +165,20 @@ def test_a_run_that_is_named_must_be_there(composed, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("resumed", "step", "line"),
+    ("resumed", "epoch", "step", "line"),
     [
-        (1, 0, "continued at epoch 1, step 0 (2nd sitting)"),
-        (2, 13, "continued at epoch 1, step 13 (3rd sitting)"),
-        (3, 26, "continued at epoch 2, step 26 (4th sitting)"),
-        (10, 52, "continued at epoch 2, step 52 (11th sitting)"),
-        (20, 52, "continued at epoch 2, step 52 (21st sitting)"),
+        (1, 0, 0, "continued at epoch 1, step 0 (2nd sitting)"),
+        (2, 0, 13, "continued at epoch 1, step 13 (3rd sitting)"),
+        (3, 1, 26, "continued at epoch 2, step 26 (4th sitting)"),
+        (10, 1, 50, "continued at epoch 2, step 50 (11th sitting)"),
+        (20, 2, 50, "continued at epoch 2, step 50 (21st sitting)"),
     ],
 )
-def test_where_it_goes_on_is_said(composed, tmp_path, resumed, step, line):
+def test_where_it_goes_on_is_said(composed, tmp_path, resumed, epoch, step, line):
     parts = assembly.assemble(composed(*QUICK, "dataset.samples=1000"))
     assert parts.steps == 50
     run = replace(run_of(tmp_path, NOW), resumed=resumed)
-    assert resuming.continued(run, parts, step) == line
+    assert resuming.continued(run, parts, epoch, step) == line
 
 
 def test_several_devices_do_not_go_on(begun, composed, tmp_path):

@@ -2,11 +2,14 @@
 
 import sys
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytorch_lightning as pl
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+
+if TYPE_CHECKING:
+    from descent.engine import Engine
 
 SECONDS_BETWEEN_LINES = 5.0
 
@@ -29,8 +32,8 @@ class LiveBar(pl.Callback):
     def on_fit_start(self, trainer: pl.Trainer, engine: pl.LightningModule) -> None:
         self._progress.start()
 
-    def on_train_batch_end(self, trainer: pl.Trainer, engine: pl.LightningModule, *rest: Any) -> None:
-        self._progress.update(self._task, completed=trainer.global_step)
+    def on_train_batch_end(self, trainer: pl.Trainer, engine: "Engine", *rest: Any) -> None:  # type: ignore[override]
+        self._progress.update(self._task, completed=trainer.global_step, total=engine.pace.total)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, engine: pl.LightningModule) -> None:
         epoch = f"{trainer.current_epoch + 1}/{trainer.max_epochs}"

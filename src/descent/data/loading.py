@@ -54,6 +54,12 @@ class Feed:
         """Optimizer steps of an epoch."""
         return -(-self.batches(rows) // self.accumulate)
 
+    def at(self, batch_size: int) -> "Feed":
+        """With minibatches of another size, and about as many rows a chunk."""
+        if batch_size == self.batch_size:
+            return self
+        return replace(self, batch_size=batch_size, chunk=max(1, self.chunk * self.batch_size // batch_size))
+
 
 class TrainingLoader:
     """Chunks of one epoch after another; the engine says, before each, which one and from which minibatch on.
@@ -62,16 +68,20 @@ class TrainingLoader:
     """
 
     def __init__(self, split: Split, feed: Feed, device: torch.device, rank: int = 0) -> None:
-        self.feed = replace(feed, chunk=1) if feed.stream else feed
+        self.feed = feed
         self._device, self._rank = device, rank
         self._split = split if feed.stream else _on_device(split, device)
         self._batches = _Batches()
         self._reader = _reader(split, self._batches, feed.workers) if feed.stream else None
         self.begin(0, 0)
 
-    def begin(self, epoch: int, minibatch: int) -> None:
-        """The next pass is over that epoch, from that minibatch on."""
-        self.epoch, self._first = epoch, minibatch
+    def begin(self, epoch: int, minibatch: int, feed: Feed | None = None, before: int | None = None) -> None:
+        """The next pass is over that epoch, from that minibatch on, with `before` steps made in the epochs before it.
+
+        Without a feed it is cut as the pass before; without `before` all were cut alike.
+        """
+        self.epoch, self._first, self.feed = epoch, minibatch, feed or self.feed
+        self._before = epoch * self.feed.steps(len(self._split)) if before is None else before
         self._ends = self._chunk_ends()
 
     def __len__(self) -> int:
@@ -102,10 +112,10 @@ class TrainingLoader:
         feed = self.feed
         batches, steps = feed.batches(len(self._split)), feed.steps(len(self._split))
         done = self._first // feed.accumulate
-        ends = set(range(done + feed.chunk, steps, feed.chunk))
+        chunk = 1 if feed.stream else feed.chunk
+        ends = set(range(done + chunk, steps, chunk))
         if feed.checkpoint_every:
-            before = self.epoch * steps
-            due = range(-before % feed.checkpoint_every, steps, feed.checkpoint_every)
+            due = range(-self._before % feed.checkpoint_every, steps, feed.checkpoint_every)
             ends |= {step for step in due if step > done}
         minibatches = [step * feed.accumulate for step in sorted(ends)]
         return [*minibatches, batches] if self._first < batches else []

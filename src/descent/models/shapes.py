@@ -36,13 +36,14 @@ def pooled(side: int, pool: int, layer: str, fewer: str) -> int:
 
 
 def refuse_lone_sample(
-    model: nn.Module, input_shape: Sequence[int], rows: int, batch_size: int, drop_last: bool
+    model: nn.Module, input_shape: Sequence[int], rows: int, sizes: Sequence[int], drop_last: bool
 ) -> None:
-    """A minibatch of one, where batch norm would see a single value."""
-    lone = batch_size == 1 or (rows % batch_size == 1 and not drop_last)
+    """A minibatch of one, where batch norm would see a single value, at any of the sizes that minibatches come to."""
+    lone = [size for size in sizes if size == 1 or (rows % size == 1 and not drop_last)]
     if lone and norms_single_values(model, input_shape):
         allowed = f"a size that leaves no minibatch of one to batch_norm ({rows} training samples)"
-        raise refuse("batch_size", batch_size, allowed, "change it or set loader.drop_last=true")
+        grown = "" if lone[0] == sizes[0] else f"growth reaches {lone[0]}: "
+        raise refuse("batch_size", sizes[0], allowed, f"{grown}change it or set loader.drop_last=true")
 
 
 def norms_single_values(model: nn.Module, input_shape: Sequence[int]) -> bool:

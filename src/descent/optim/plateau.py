@@ -7,11 +7,48 @@ from descent.optim.schedules import Schedule
 from descent.vocabulary import Direction, is_better, worst
 
 
-class Plateau(Schedule):
-    """Multiplied by factor at the end of the `patience`-th epoch in a row without improvement, as Keras counts.
+class Stagnation:
+    """Counts epochs in a row without improvement, as Keras does, and begins anew once there were `patience` of them.
 
     An improvement is larger than `threshold`, or, if that is relative, than this fraction of the best value's size.
     """
+
+    def __init__(
+        self,
+        monitor: str,
+        direction: Direction,
+        patience: int,
+        threshold: float,
+        threshold_mode: Literal["absolute", "relative"] = "absolute",
+    ) -> None:
+        self.monitor, self.direction, self.patience, self.threshold = monitor, direction, patience, threshold
+        self.relative = threshold_mode == "relative"
+        self._best, self._waited = worst(direction), 0
+
+    def ends_with(self, metrics: Mapping[str, float]) -> bool:
+        """Whether this epoch is the `patience`-th in a row."""
+        if self.monitor not in metrics:
+            return False  # an epoch without validation
+        if is_better(metrics[self.monitor], self._best, self.direction, self._margin()):
+            self._best, self._waited = metrics[self.monitor], 0
+            return False
+        self._waited = (self._waited + 1) % self.patience
+        return self._waited == 0
+
+    def _margin(self) -> float:
+        if not self.relative:
+            return self.threshold
+        return 0.0 if self._best == worst(self.direction) else self.threshold * abs(self._best)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"best": self._best, "waited": self._waited}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self._best, self._waited = state["best"], state["waited"]
+
+
+class Plateau(Schedule):
+    """Multiplied by factor at the end of the `patience`-th epoch in a row without improvement."""
 
     def __init__(
         self,
@@ -24,31 +61,20 @@ class Plateau(Schedule):
         interval: str,
         threshold_mode: Literal["absolute", "relative"] = "absolute",
     ) -> None:
-        self.monitor, self.direction, self.multiplier = monitor, direction, factor
-        self.patience, self.threshold, self.minimum, self.interval = patience, threshold, minimum, interval
-        self.relative = threshold_mode == "relative"
-        self._best, self._waited, self._factor = worst(direction), 0, 1.0
+        self.multiplier, self.minimum, self.interval = factor, minimum, interval
+        self._stagnation = Stagnation(monitor, direction, patience, threshold, threshold_mode)
+        self._factor = 1.0
 
     def factor(self, position: int, total: int) -> float:
         return self._factor
 
     def epoch_end(self, metrics: Mapping[str, float]) -> None:
-        if self.monitor not in metrics:
-            return  # an epoch without validation
-        if is_better(metrics[self.monitor], self._best, self.direction, self._margin()):
-            self._best, self._waited = metrics[self.monitor], 0
-            return
-        self._waited += 1
-        if self._waited >= self.patience:
-            self._factor, self._waited = max(self._factor * self.multiplier, self.minimum), 0
-
-    def _margin(self) -> float:
-        if not self.relative:
-            return self.threshold
-        return 0.0 if self._best == worst(self.direction) else self.threshold * abs(self._best)
+        if self._stagnation.ends_with(metrics):
+            self._factor = max(self._factor * self.multiplier, self.minimum)
 
     def state_dict(self) -> dict[str, Any]:
-        return {"best": self._best, "waited": self._waited, "factor": self._factor}
+        return {**self._stagnation.state_dict(), "factor": self._factor}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        self._best, self._waited, self._factor = state["best"], state["waited"], state["factor"]
+        self._stagnation.load_state_dict(state)
+        self._factor = state["factor"]

@@ -12,18 +12,18 @@ KNOBS = {"warmup", "warmup_interval"}
 class WarmUp(Schedule):
     """Step t of the first W has the factor (t + 1) / (W + 1) of what the schedule begins with; then it begins.
 
-    W is `length` epochs or steps. What an epoch measures while the rate still rises tells the schedule nothing.
+    W is `length` epochs or steps, and an epoch has `epoch_steps`. What an epoch measures while the rate still rises
+    tells the schedule nothing.
     """
 
-    def __init__(self, after: Schedule, length: int, unit: str, epochs: int) -> None:
-        self.after, self.length, self.unit, self.epochs = after, length, unit, epochs
+    def __init__(self, after: Schedule, length: int, unit: str, epoch_steps: int) -> None:
+        self.after, self.epoch_steps = after, epoch_steps
+        self.steps = length * (epoch_steps if unit == "epoch" else 1)
         self.interval = "step"
         self._warm = False
 
     def factor(self, position: int, total: int) -> float:
-        per_epoch = total // self.epochs
-        steps = self.length * (per_epoch if self.unit == "epoch" else 1)
-        scale = per_epoch if self.after.interval == "epoch" else 1
+        steps, scale = self.steps, self.epoch_steps if self.after.interval == "epoch" else 1
         left = max(total - steps, 1)
         self._warm = position + 1 >= steps
         if position < steps:
@@ -42,7 +42,7 @@ class WarmUp(Schedule):
         self.after.load_state_dict(state["after"])
 
 
-def warmed_up(schedule: Schedule, settings: Mapping[str, Any], epochs: int) -> Schedule:
+def warmed_up(schedule: Schedule, settings: Mapping[str, Any], epoch_steps: int) -> Schedule:
     """The schedule itself where no warm-up is asked for."""
     length = settings.get("warmup", 0)
-    return WarmUp(schedule, length, settings["warmup_interval"], epochs) if length else schedule
+    return WarmUp(schedule, length, settings["warmup_interval"], epoch_steps) if length else schedule

@@ -68,7 +68,7 @@ def test_a_warm_up_in_front_of_any(name, length):
     """A straight line up to where the schedule begins, then the schedule over what is left."""
     schedule, _ = FORMS[name]
     per_epoch = 4 if schedule.interval == "epoch" else 1
-    warm = WarmUp(schedule, length, "step", TOTAL // 4)
+    warm = WarmUp(schedule, length, "step", 4)
     assert warm.interval == "step"
     factors = [warm.factor(t, TOTAL) for t in range(TOTAL)]
     left = -(-(TOTAL - length) // per_epoch)
@@ -78,13 +78,13 @@ def test_a_warm_up_in_front_of_any(name, length):
 
 
 def test_a_warm_up_by_epochs():
-    warm = WarmUp(Cosine(0.0, "step"), 2, "epoch", 10)  # four steps an epoch
+    warm = WarmUp(Cosine(0.0, "step"), 2, "epoch", 4)  # four steps an epoch
     line = np.arange(1, 9) / 9
     np.testing.assert_allclose([warm.factor(t, 40) for t in range(40)], [*line, *cosine(1, 0, np.arange(32) / 32)])
 
 
 def test_a_plateau_does_not_count_while_it_warms_up():
-    warm = WarmUp(plateau(patience=1), 6, "step", 10)
+    warm = WarmUp(plateau(patience=1), 6, "step", 4)
     cuts = []
     for epoch in range(5):
         factors = [warm.factor(4 * epoch + step, 40) for step in range(4)]
