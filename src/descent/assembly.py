@@ -11,7 +11,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from descent import contradictions, rules, signatures, sizing
-from descent.config import Component, Config
+from descent.config import Component, Config, located
 from descent.data.loading import Feed
 from descent.data.preparation import prepared
 from descent.data.scaling import Scaling
@@ -48,7 +48,7 @@ class Parts:
 
 def load(config: Config) -> Data:
     """The dataset under the knobs that all datasets have, split."""
-    source = _build("dataset", signatures.without_common_knobs(config.dataset))
+    source = _build("dataset", signatures.without_common_knobs(located(config.dataset)))
     return prepared(source, config.dataset.settings, config.folds, config.fold or 0)
 
 

@@ -129,6 +129,14 @@ def project_root() -> Path:
     return Path(os.environ.get("DESCENT_ROOT", ".")).resolve()
 
 
+def located(dataset: Component) -> Component:
+    """A dataset in files with the folder where they are: `root` is relative to the project, null is data/<choice>."""
+    if "root" not in dataset.settings:
+        return dataset
+    root = project_root() / (dataset.settings["root"] or f"data/{dataset.choice}")
+    return replace(dataset, settings={**dataset.settings, "root": str(root)})
+
+
 def source_root() -> Path:
     """Where the code of this run stands: its commit and lock are what a reproduction needs."""
     here = Path(__file__).resolve().parents[2]

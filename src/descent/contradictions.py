@@ -145,6 +145,9 @@ def _trainer(settings: Mapping[str, Any]) -> None:
 
 def _splits(settings: Mapping[str, Any]) -> None:
     dataset = settings["dataset"]
+    if dataset.get("test_samples") and dataset["test_fraction"] > 0:
+        hint = f"its own test part has {dataset['test_samples']} samples"
+        raise refuse("dataset.test_fraction", dataset["test_fraction"], "0 for this dataset", hint)
     held_out = dataset["val_fraction"] + (0 if dataset.get("test_samples") else dataset["test_fraction"])
     if held_out >= 1:
         raise refuse("dataset.val_fraction", dataset["val_fraction"], "val_fraction + test_fraction below 1")

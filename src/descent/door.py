@@ -24,7 +24,7 @@ from omegaconf import DictConfig, OmegaConf
 from descent import advice, processes, rules
 from descent.composition import compose, explained, refuse_impossible, without_hydra
 from descent.config import Config, parse, project_root
-from descent.errors import DescentError, EnvironmentFault, Interrupted, UsageError
+from descent.errors import DataError, DescentError, EnvironmentFault, Interrupted, UsageError
 from descent.tracking.courier import courier
 from descent.tracking.secrets import mask
 
@@ -220,7 +220,7 @@ def _or_forgotten(job: Callable[[], Any], directory: Path) -> Any:
         if hint := finding.way_on(directory, project_root()):
             error.args = (f"{error}; {hint}",)
         raise
-    except UsageError:
+    except (DataError, UsageError):
         from descent import place
 
         place.forget(directory)

@@ -42,8 +42,8 @@ def knobs_of(dataset: Mapping[str, Any]) -> Knobs:
 
 
 def own_settings(dataset: Mapping[str, Any], takes: Collection[str]) -> dict[str, Any]:
-    """The others, as the target takes them: without facts that it does not ask for."""
-    left_out = {*COMMON, *(fact for fact in FACTS if fact not in takes)}
+    """As the target takes them: without the common knobs and the facts that it does not ask for."""
+    left_out = {key for key in (*COMMON, *FACTS) if key not in takes}
     return {key: value for key, value in dataset.items() if key not in left_out}
 
 

@@ -65,7 +65,7 @@ def split(
     count = len(source.targets)
     own_test = Split(*source.test) if source.test else None
     wanted = sizes(count, val_fraction, test_fraction, fraction, folds, fold, len(own_test) if own_test else None)
-    if wanted.train < 1 or folds > count - wanted.test:
+    if wanted.train < 1 or folds > count - (0 if own_test else wanted.test):
         held_out = f"{wanted.test} test and {wanted.val} validation"
         raise DataError(f"dataset {source.name}: {count} samples leave none to train on after {held_out}")
     order = split_order(count, split_seed, strata)

@@ -1,0 +1,124 @@
+"""A folder of images with a folder for each class, or with train, val and test above those."""
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from descent.data.faults import fault
+from descent.data.pictures import FORMATS, Header, header_of, is_picture, pixels_of
+from descent.data.shaping import resized
+from descent.data.source import Source
+
+TRAINING, TEST = "train", "test"
+LITTER = ("Thumbs.db", "desktop.ini", "__MACOSX")  # that systems leave, beside what begins with a dot
+
+Sample = tuple[Path, int]
+
+
+def image_folder(
+    root: str,
+    resize: int | list[int] | None = None,
+    channels: Literal[1, 3] | None = None,
+    others: Literal["refuse", "skip"] = "refuse",
+) -> Source:
+    """Every image in memory as bytes; classes are the folders in the order of their names."""
+    top = Path(root)
+    if not top.is_dir():
+        raise fault(top, "no folder", "put a folder of images for each class there, or set dataset.root=…")
+    is_split = (top / TRAINING).is_dir()
+    training = top / TRAINING if is_split else top
+    classes = [folder.name for folder in _folders(training, others)]
+    if not classes:
+        raise fault(training, "no folder of a class in it", f"put images in {training.name}/<class>/")
+    parts = [_samples(training, classes, others)]
+    if is_split:
+        _refuse_other_parts(top, others)
+    if is_split and (top / TEST).is_dir():
+        parts.append(_samples(top / TEST, classes, others))
+    headers = {file: header_of(file) for part in parts for file, _ in part}
+    if resize is None:
+        _refuse_sizes(headers)
+    wanted = channels or max(header.channels for header in headers.values())
+    size = resize if isinstance(resize, list) else [resize] * 2 if resize else None
+    tensors = [_read(part, wanted, size) for part in parts]
+    test = tensors[1] if len(tensors) > 1 else None
+    return Source(
+        "image_folder", "classification", *tensors[0], outputs=len(classes), test=test, classes=tuple(classes)
+    )
+
+
+def _read(samples: Sequence[Sample], channels: int, size: list[int] | None) -> tuple[Tensor, Tensor]:
+    first = _image(samples[0][0], channels, size)
+    images = torch.empty(len(samples), *first.shape, dtype=torch.uint8)
+    for row, (file, _) in enumerate(samples):
+        images[row] = _image(file, channels, size)
+    return images, torch.tensor([label for _, label in samples])
+
+
+def _image(file: Path, channels: int, size: list[int] | None) -> Tensor:
+    pixels = pixels_of(file, channels)
+    return pixels if size is None else resized(pixels.unsqueeze(0), size)[0]
+
+
+def _samples(folder: Path, classes: Sequence[str], others: str) -> list[Sample]:
+    """Files and class numbers; every class of the training part has its folder, and no other part has more."""
+    found = _folders(folder, others)
+    for one in found:
+        if one.name not in classes:
+            raise fault(one, "a class that training has not", f"allowed {' '.join(classes)}")
+    samples = [(file, classes.index(one.name)) for one in found for file in _pictures(one, others)]
+    if not samples:
+        raise fault(folder, "no image in it", f"put images in {folder.name}/<class>/ ({' '.join(sorted(FORMATS))})")
+    counts = Counter(label for _, label in samples)
+    for label, name in enumerate(classes):
+        if not counts[label]:
+            raise fault(folder / name, "no image of this class", "put some there or remove the folder everywhere")
+    return samples
+
+
+def _folders(folder: Path, others: str) -> list[Path]:
+    entries = _entries(folder)
+    _refuse_strays(folder, [entry for entry in entries if not entry.is_dir()], others)
+    return [entry for entry in entries if entry.is_dir()]
+
+
+def _pictures(folder: Path, others: str) -> list[Path]:
+    """Those of one class; folders inside it are not gone into, so links cannot lead in a circle."""
+    entries = _entries(folder)
+    for entry in entries:
+        if entry.is_dir():
+            raise fault(entry, "a folder in the folder of a class", "move its images up, or it away")
+    _refuse_strays(folder, [entry for entry in entries if not is_picture(entry)], others)
+    return [entry for entry in entries if is_picture(entry)]
+
+
+def _refuse_strays(folder: Path, strays: Sequence[Path], others: str) -> None:
+    if strays and others == "refuse":
+        more = f" and {len(strays) - 1} more are" if len(strays) > 1 else " is"
+        raise fault(strays[0], f"this{more} no image of a class", "move away, or set dataset.others=skip")
+
+
+def _refuse_other_parts(top: Path, others: str) -> None:
+    for folder in _folders(top, others):
+        if folder.name not in (TRAINING, TEST):
+            raise fault(folder, "neither train nor test", "move it away; validation is dataset.val_fraction of train")
+
+
+def _refuse_sizes(headers: dict[Path, Header]) -> None:
+    (one, first), *rest = headers.items()
+    for file, header in rest:
+        if header[:2] != first[:2]:
+            sizes = f"{header.width}x{header.height} pixels, {one.name} {first.width}x{first.height}"
+            raise fault(file, sizes, f"set dataset.resize={min(first[:2])}, say")
+
+
+def _entries(folder: Path) -> list[Path]:
+    try:
+        entries = sorted(folder.iterdir())
+    except OSError as error:
+        raise fault(folder, f"unreadable ({error.strerror})", "check its permissions") from None
+    return [entry for entry in entries if entry.name not in LITTER and not entry.name.startswith(".")]
