@@ -59,7 +59,7 @@ def assemble(config: Config, data: Data | None = None) -> Parts:
     batch_size = len(data.train) if config.batch_size == "full" else config.batch_size
     loss = _build("loss", config.loss)
     with seeded(config.seed, "initialisation"):
-        model: nn.Module = _build("model", config.model, input_shape=data.input_shape, outputs=outputs_for(loss, data))
+        model: nn.Module = _build("model", config.model, **data.described, outputs=outputs_for(loss, data))
     methods = [_build(f"regularization.{item.choice}", item) for item in config.regularization if item.target]
     for method in methods:
         method.join(model, data.outputs)

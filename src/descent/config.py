@@ -130,11 +130,19 @@ def project_root() -> Path:
 
 
 def located(dataset: Component) -> Component:
-    """A dataset in files with the folder where they are: `root` is relative to the project, null is data/<choice>."""
-    if "root" not in dataset.settings:
-        return dataset
-    root = project_root() / (dataset.settings["root"] or f"data/{dataset.choice}")
-    return replace(dataset, settings={**dataset.settings, "root": str(root)})
+    """A dataset in files with where they are.
+
+    `root`, a folder, is relative to the project, and null is data/<choice>; `path`, a file, is relative to where the
+    command was given, or else to the project.
+    """
+    found: dict[str, Any] = {}
+    if "root" in dataset.settings:
+        found["root"] = str(project_root() / (dataset.settings["root"] or f"data/{dataset.choice}"))
+    if "path" in dataset.settings:
+        given = Path(str(dataset.settings["path"])).expanduser()
+        places = [base / given for base in (Path.cwd(), project_root(), source_root())]
+        found["path"] = str(next((place for place in places if place.exists()), given))
+    return replace(dataset, settings={**dataset.settings, **found})
 
 
 def source_root() -> Path:
@@ -175,6 +183,8 @@ def _resolve(raw: DictConfig) -> dict[str, Any]:
     """Plain values; objective and direction are decided first, for what interpolates from them."""
     config = cast(DictConfig, OmegaConf.create(OmegaConf.to_container(raw)))
     try:
+        if config.dataset.get("text") is not None:
+            config.dataset.kind = "sequence"
         task, has_validation = config.dataset.task, config.dataset.val_fraction != 0
         if task in METRICS and config.objective == "auto":
             config.objective = f"val/{OBJECTIVE[task]}" if has_validation else "train/loss"

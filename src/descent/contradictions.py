@@ -49,6 +49,10 @@ EXCLUSIVE = (
     ("batch_norm", "layer_norm", "the model's norm"),
 )
 NOUNS = {"image": "an image", "table": "a table", "sequence": "a sequence"}
+# What a column of a table can be said to be.
+COLUMN_TYPES = ("number", "category", "text", "ignore")
+# Items that change the numbers a model reads.
+NOT_FOR_WORDS = {"input_noise", "mixup"}  # cutmix is for images anyway
 _REGULARIZATION = re.compile(r"\+?regularization=\[(.*)\]", re.DOTALL)
 
 
@@ -194,6 +198,23 @@ def _kind_of_data(settings: Mapping[str, Any]) -> None:
         raise refuse("dataset.features", dataset["features"], "each column once")
 
 
+def _table(settings: Mapping[str, Any]) -> None:
+    for name, kind in (settings["dataset"].get("types") or {}).items():
+        if kind not in COLUMN_TYPES:
+            raise refuse(f"dataset.types.{name}", kind, " | ".join(COLUMN_TYPES), near(str(kind), COLUMN_TYPES))
+
+
+def _words(settings: Mapping[str, Any]) -> None:
+    """Their numbers are names: they can be looked up, and neither blended nor blurred."""
+    text = settings["dataset"].get("text")
+    if text is None:
+        return
+    if "embedding" not in settings["model"]:
+        raise refuse("dataset.text", text, "null with a model that reads no words", "use model=lstm")
+    for item in sorted(NOT_FOR_WORDS & settings["regularization"].keys()):
+        raise refuse("regularization", item, "items that leave inputs as they are, with dataset.text", f"drop {item}")
+
+
 def _shape(settings: Mapping[str, Any]) -> None:
     dataset = settings["dataset"]
     if "shape" in dataset and dataset["kind"] == "image" and len(dataset["shape"]) != 3:
@@ -330,6 +351,8 @@ CHECKS = (
     _repeats,
     _splits,
     _shape,
+    _table,
+    _words,
     _batches,
     *step_contradictions.CHECKS,
     _monitors,

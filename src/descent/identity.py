@@ -21,6 +21,7 @@ FREE = (
     "resume",
     "checkpoint",
     "dry_run",
+    "dataset.path",  # the data's digest counts
     "epochs",
     "seeds",
     "regularization.swa.epochs",

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 EXAMPLE_ROWS = 4
+ENCODING = "encoding.json"
 LONGEST_NAME = 120
 MOST_CLASSES = 2000  # of a picture
 
@@ -107,6 +108,8 @@ def ending(run: Run, config: Config, parts: Parts, outcome: Outcome, directory: 
     np.save(directory / "loss_per_step.npy", np.concatenate(engine.losses))
     write_json(directory / "layers.json", engine.statistics.rows)
     write_json(directory / "history.json", engine.history)
+    if parts.data.encoding:
+        write_json(directory / ENCODING, {**parts.data.encoding, "scaling": _scaling(parts)})
     write_json(directory / RESULTS, asdict(outcome))
     if config.tracking.kind == "none":
         return
@@ -114,6 +117,8 @@ def ending(run: Run, config: Config, parts: Parts, outcome: Outcome, directory: 
         run.artifact(directory / name, "diagnostics")
     run.artifact(directory / "history.json")
     run.artifact(directory / "weights.safetensors")
+    if parts.data.encoding:
+        run.artifact(directory / ENCODING)
     run.figure(learning_curves(engine.history, run_name(config), outcome.epoch), "curves.png")
     if parts.data.task == "classification" and parts.data.outputs <= MOST_CLASSES:
         run.figure(_confusion(parts), "confusion.png")
@@ -155,8 +160,14 @@ def _profile(parts: Parts) -> dict[str, Any]:
     return {"samples": sizes, "input_shape": list(data.input_shape), "outputs": data.outputs, "task": data.task}
 
 
+def _scaling(parts: Parts) -> dict[str, Any]:
+    """What the model's inputs are shifted and divided by, behind the encoding."""
+    return {name: buffer.flatten().tolist() for name, buffer in parts.engine.scaling.named_buffers()}
+
+
 def _example(parts: Parts) -> np.ndarray:
-    return parts.data.train.inputs[:EXAMPLE_ROWS].cpu().numpy().astype(np.float32)
+    rows = parts.data.train.inputs[:EXAMPLE_ROWS].cpu().numpy()
+    return rows if rows.dtype == np.int64 else rows.astype(np.float32)
 
 
 def _confusion(parts: Parts) -> "Figure":

@@ -27,6 +27,9 @@ IMAGES = ["dataset=synthetic", "dataset.kind=image", "dataset.shape=[1,8,8]", "d
 IN_FILES = tiny_sets.SETS
 FEW = {"cifar10": 45, "cifar100": 9, "image_folder": 10}  # half the training samples of the files that are written
 
+# What a dataset needs beside its name.
+ORCHARD = [f"dataset.path={CONF.parent}/examples/orchard.csv", "dataset.target=fruit", "dataset.ignore=[id,note]"]
+NEEDED = {"csv": ORCHARD}
 
 # What the tables of pairs train of the larger models.
 SMALLER = {
@@ -171,6 +174,8 @@ def test_every_choice_trains(composed, tmp_path, group):
         ("iris", ["epochs=1", "batch_size=100", "model=lstm", "model.hidden=8"]),
         ("digits", [*SHORT, "model=lstm", "model.hidden=8"]),
         *((dataset, [*unverified(dataset), "epochs=1", f"batch_size={FEW.get(dataset, 18)}"]) for dataset in IN_FILES),
+        ("csv", [*ORCHARD, "batch_size=24", "epochs=1"]),
+        ("csv", [*ORCHARD, "dataset.text=note", "model=lstm", "batch_size=24", "epochs=1"]),
     ],
 )
 def test_every_dataset_trains(composed, tmp_path, dataset, overrides):
@@ -280,7 +285,7 @@ def test_every_loss_on_every_task(composed, tmp_path, loss, task):
 @pytest.mark.parametrize(("model", "dataset"), [pair for pair in pairs("model", "dataset") if pair[1] not in IN_FILES])
 def test_every_model_on_every_dataset(composed, tmp_path, model, dataset):
     def compose():
-        return composed(f"model={model}", f"dataset={dataset}", "batch_size=full", "epochs=1")
+        return composed(f"model={model}", f"dataset={dataset}", "batch_size=full", "epochs=1", *NEEDED.get(dataset, []))
 
     is_image = read("dataset", dataset)["kind"] == "image"
     if read("model", model).get("requires") == "dataset.kind=image" and not is_image:

@@ -68,6 +68,8 @@ def _with_features(source: Source, features: Sequence[int | str]) -> Source:
     if len(set(numbers)) < len(numbers):
         raise refuse("dataset.features", list(features), "each column once")
     columns = tuple(source.columns[number] for number in numbers) if source.columns else ()
+    if source.encode is not None:
+        return replace(source, columns=columns)  # chosen before they are encoded
     return replace(_changed(source, lambda rows: rows[:, numbers].contiguous()), columns=columns)
 
 
@@ -84,9 +86,6 @@ def _column(feature: int | str, source: Source) -> int:
 
 
 def _changed(source: Source, change: Change) -> Source:
-    """Every input changed, those of the test part and those still to be encoded as well."""
+    """Every input changed, those of the test part as well."""
     test = (change(source.test[0]), source.test[1]) if source.test else None
-    encode = source.encode
-    if encode is not None:
-        return replace(source, encode=lambda rows: change(encode(rows)), test=test)
     return replace(source, inputs=change(source.inputs), test=test)

@@ -2,11 +2,20 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from descent.errors import DataError
+
+
+class Encoded(NamedTuple):
+    """Inputs made by statistics of the training rows, their columns' names, and those statistics as plain values."""
+
+    inputs: Tensor
+    columns: tuple[str, ...]
+    encoding: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -24,9 +33,9 @@ class Source:
     test: tuple[Tensor, Tensor] | None = None  # its own test part: then dataset.test_fraction is not used
     classes: tuple[str, ...] = ()  # their names
     columns: tuple[str, ...] = ()  # names of a table's features
-    # Training rows (indices) → all inputs, for an encoding by statistics of those rows alone; `inputs` is then a
-    # placeholder of the right length.
-    encode: Callable[[Tensor], Tensor] | None = None
+    # Training rows (indices) and the chosen among `columns` → all inputs, for an encoding by statistics of those rows
+    # alone; `inputs` is then a placeholder of the right length.
+    encode: Callable[[Tensor, tuple[str, ...]], Encoded] | None = None
 
     @property
     def parts(self) -> list[tuple[Tensor, Tensor]]:

@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor
 
 from descent.data.knobs import sizes
 from descent.data.source import Source
+from descent.data.tokens import FIRST
 from descent.errors import DataError
 from descent.rules import refuse
 
@@ -39,10 +41,17 @@ class Data:
     digest: str
     classes: tuple[str, ...] = ()  # their names, where the dataset knows them
     columns: tuple[str, ...] = ()  # names of a table's features
+    encoding: dict[str, Any] | None = None  # what another table is encoded by, in plain values
 
     @property
     def input_shape(self) -> tuple[int, ...]:
         return tuple(self.train.inputs.shape[1:])
+
+    @property
+    def described(self) -> dict[str, Any]:
+        """What a model is told of its inputs: their shape, and of words how many numbers stand for them."""
+        words = (self.encoding or {}).get("words")
+        return {"input_shape": self.input_shape} | ({"tokens": FIRST + len(words)} if words else {})
 
 
 def split(
@@ -74,7 +83,9 @@ def split(
     if fraction < 1:
         kept = split_order(len(train), split_seed, None if strata is None else strata[train])[: wanted.train]
         train = np.sort(train[kept])
-    inputs = source.inputs if source.encode is None else source.encode(torch.from_numpy(train))
+    inputs, columns, encoding = source.inputs, source.columns, None
+    if source.encode is not None:
+        inputs, columns, encoding = source.encode(torch.from_numpy(train), columns)
 
     def part(rows: np.ndarray) -> Split | None:
         picked = torch.from_numpy(np.sort(rows))
@@ -91,7 +102,8 @@ def split(
         own_test or part(tests),
         content_digest(inputs, source.targets, *(source.test or ())),
         source.classes,
-        source.columns,
+        columns,
+        encoding,
     )
 
 

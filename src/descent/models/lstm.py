@@ -57,19 +57,20 @@ class LSTM(nn.Module):
     def _read(self, steps: Tensor, lengths: Tensor) -> Tensor:
         """What the output sees of sequences that end at different steps."""
         states: Tensor
-        last: Tensor
+        place = torch.arange(steps.shape[1], device=steps.device)
         if self.directions == 1:  # what stands behind the end comes too late to be seen
             states, _ = self.lstm(steps)
-            last = states[torch.arange(len(steps), device=steps.device), lengths - 1]
+            seen = place == lengths.unsqueeze(1) - 1
         else:
             packed = pack_padded_sequence(steps, lengths.cpu(), batch_first=True, enforce_sorted=False)
             packed, (ends, _) = self.lstm(packed)
+            if self.pooling == "last":
+                return ends[-2:].transpose(0, 1).flatten(1)  # type: ignore[no-any-return]
             states, _ = pad_packed_sequence(packed, batch_first=True, total_length=steps.shape[1])
-            last = ends[-2:].transpose(0, 1).flatten(1)
-        if self.pooling == "last":
-            return last
-        read = torch.arange(steps.shape[1], device=steps.device) < lengths.unsqueeze(1)
-        return (states * read.unsqueeze(2)).sum(1) / lengths.unsqueeze(1)
+        if self.pooling == "mean":
+            seen = place < lengths.unsqueeze(1)
+        sums = (states * seen.unsqueeze(2)).sum(1)
+        return sums / lengths.unsqueeze(1) if self.pooling == "mean" else sums
 
 
 def lengths_of(tokens: Tensor) -> Tensor:

@@ -109,10 +109,13 @@ def test_columns_of_a_table_without_names():
     assert torch.equal(under(table(columns=()), features=[2]).inputs, table().inputs[:, [2]])
 
 
-def test_columns_of_what_is_encoded_later():
-    encoded = torch.arange(12.0).view(4, 3)
-    source = under(table(encode=lambda rows: encoded * len(rows)), features=["c"])
-    assert torch.equal(source.encode(torch.arange(2)), encoded[:, [2]] * 2)
+def test_columns_of_what_is_encoded_later_are_chosen_before():
+    def encode(rows, columns):
+        return columns
+
+    source = under(table(encode=encode), features=["c", 0])
+    assert source.columns == source.encode(torch.arange(2), source.columns) == ("c", "a")
+    assert torch.equal(source.inputs, table().inputs)  # which stand for them
 
 
 @pytest.mark.parametrize(

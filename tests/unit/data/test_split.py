@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from descent.data.digits import digits
-from descent.data.source import Source
+from descent.data.source import Encoded, Source
 from descent.data.split import content_digest, split, split_order
 from descent.errors import DataError, UsageError
 from reference.trained import TABLE, parts_of
@@ -159,14 +159,16 @@ def test_its_own_test_part_is_kept():
 def test_an_encoding_sees_the_training_rows_alone():
     seen = []
 
-    def encode(rows):
+    def encode(rows, columns):
         seen.append(rows)
-        return torch.arange(100).float().unsqueeze(1) - rows.double().mean().float()
+        shifted = torch.arange(100).float().unsqueeze(1) - rows.double().mean().float()
+        return Encoded(shifted, (*columns, "shifted"), {"mean": 1})
 
     data = split(numbered(encode=encode), val_fraction=0.2, test_fraction=0.1, split_seed=0, fraction=0.5)
     [rows] = seen
     plain = cut(fraction=0.5)
     assert rows.tolist() == rows_of(plain.train)
+    assert (data.columns, data.encoding) == (("shifted",), {"mean": 1})
     shift = rows.double().mean().float()
     assert torch.equal(data.val.inputs, plain.val.inputs - shift)
     assert data.digest != plain.digest

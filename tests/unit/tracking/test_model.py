@@ -11,6 +11,8 @@ import pytest
 import torch
 from torch import nn
 
+from descent.data.scaling import Scaling
+from descent.models.lstm import LSTM
 from descent.tracking.model import log_model, save_model
 from descent.tracking.run import open_run
 from descent.tracking.store import open_store
@@ -49,6 +51,16 @@ def test_a_saved_model_answers_as_the_module(module, shape, tmp_path):
     for batch in (1, 2, 7):
         inputs = np.random.default_rng(0).random((batch, *shape), dtype="float32")
         np.testing.assert_allclose(loaded.predict(inputs), answers(module, inputs), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_a_model_of_words_takes_their_numbers(bidirectional, tmp_path):
+    ids = torch.tensor([[2, 3, 4, 0], [5, 0, 0, 0], [1, 4, 3, 2]])
+    module = nn.Sequential(Scaling(ids), LSTM((4,), 3, 8, bidirectional=bidirectional, tokens=6))
+    save_model(module, ids[:1].numpy(), tmp_path / "model")
+    loaded = mlflow.pyfunc.load_model(str(tmp_path / "model"))
+    assert [(column.type.name, column.shape) for column in loaded.metadata.signature.inputs] == [("int64", (-1, 4))]
+    np.testing.assert_allclose(loaded.predict(ids.numpy()), answers(module, ids.numpy()), rtol=1e-5, atol=1e-6)
 
 
 def test_the_module_is_left_as_it_was(tmp_path):

@@ -1,0 +1,115 @@
+"""Runs on a table of the user's own: trained, recorded so that a later table can be encoded, or refused in one line."""
+
+import json
+import shlex
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from descent.assembly import assemble
+from descent.data.encoding import encode_table
+from e2e.refusals import Bad, check, names
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "orchard.csv"
+FRUIT = ["dataset=csv", "dataset.path=orchard.csv", "dataset.target=fruit", "batch_size=8"]
+TABLE = [*FRUIT, "dataset.ignore=[id,note]"]
+WORDS = [*FRUIT, "dataset.text=note", "model=lstm", "model.hidden=16"]
+
+
+@pytest.fixture(autouse=True)
+def orchard(tmp_path, monkeypatch):
+    shutil.copy(EXAMPLE, tmp_path)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize("settings", [TABLE, WORDS], ids=["table", "words"])
+def test_a_run_leaves_what_encodes_a_later_table(run_here, composed, tmp_path, settings):
+    answer = run_here([*settings, "epochs=2", "tracking=none", "hydra.run.dir=run"])
+    assert answer.code == 0, answer.err
+    encoding = json.loads((tmp_path / "run" / "encoding.json").read_text())
+    assert encoding["classes"] == ["apple", "pear", "plum"]
+    data = assemble(composed(*settings)).data
+    later = encode_table(tmp_path / "orchard.csv", encoding)
+    parts = torch.cat([data.train.inputs, data.val.inputs, data.test.inputs])
+    assert later.shape == parts.shape
+    assert sorted(later.tolist()) == sorted(parts.tolist())
+    assert encoding.get("features", []) == list(data.columns)
+
+
+def test_the_recorded_scaling_is_the_one_that_trained(run_here, composed, tmp_path):
+    assert run_here([*TABLE, "epochs=1", "tracking=none", "hydra.run.dir=run"]).code == 0
+    kept = json.loads((tmp_path / "run" / "encoding.json").read_text())["scaling"]
+    inputs = assemble(composed(*TABLE)).data.train.inputs.double()
+    deviation = inputs.std(0, correction=0)
+    assert kept["mean"] == pytest.approx(inputs.mean(0).tolist(), rel=1e-6)
+    assert kept["deviation"] == pytest.approx(torch.where(deviation > 0, deviation, 1.0).tolist(), rel=1e-6)
+
+
+def test_columns_are_chosen_before_they_are_encoded(composed):
+    data = assemble(composed(*TABLE, "dataset.features=[colour,weight]")).data
+    assert data.columns[0] == "colour=green"
+    assert data.columns[-2:] == ("weight", "weight is missing")
+    assert data.input_shape == (len(data.columns),)
+
+
+def test_a_regression_on_a_table(run_here):
+    settings = "dataset=csv dataset.path=orchard.csv dataset.target=id dataset.task=regression dataset.ignore=[note]"
+    answer = run_here([*settings.split(), "epochs=1", "batch_size=8", "tracking=none"])
+    assert answer.code == 0, answer.err
+
+
+def test_words_learn_what_the_notes_tell(composed, tmp_path):
+    from descent.trainer import build_trainer
+
+    parts = assemble(composed(*WORDS, "lr=0.02", "epochs=6", "threads=1"))
+    build_trainer(composed(*WORDS, "epochs=6"), [], [], tmp_path).fit(parts.engine)
+    assert dict(parts.engine.history["val/accuracy"])[5] == 1.0
+
+
+def test_a_path_may_be_relative_to_the_project(composed, tmp_path, monkeypatch):
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert len(assemble(composed(*TABLE)).data.train) == 48
+
+
+CSV = "dataset=csv dataset.path=orchard.csv dataset.target=fruit batch_size=8"
+BAD = [
+    Bad("dataset=csv dataset.target=fruit", "dataset.path", says="set dataset.path=…"),
+    Bad("dataset=csv dataset.path=orchard.csv", "dataset.target", says="set dataset.target=…"),
+    Bad(f"{CSV} dataset.task=regresion", "dataset.task", "regression"),
+    Bad(f"{CSV} dataset.separator=comm", "dataset.separator", "comma"),
+    Bad(f"{CSV} dataset.types={{colour:categry}}", "dataset.types.colour", "category"),
+    Bad(f"{CSV} dataset.types=[colour]", "dataset.types"),
+    Bad(f"{CSV} dataset.max_categories=1", "dataset.max_categories"),
+    Bad(f"{CSV} dataset.rare=0", "dataset.rare"),
+    Bad(f"{CSV} dataset.length=0 dataset.text=note model=lstm", "dataset.length"),
+    Bad(f"{CSV} dataset.vocabulary=0", "dataset.vocabulary"),
+    Bad(f"{CSV} dataset.ignor=[id]", "dataset.ignor", "dataset.ignore"),
+    Bad(f"{CSV} dataset.resize=8", "dataset.resize"),
+    Bad(f"{CSV} model=cnn", "model"),
+    Bad(f"{CSV} dataset.text=note", "dataset.text", says="use model=lstm"),
+    Bad(f"{CSV} dataset.text=note model=linear", "dataset.text", says="use model=lstm"),
+    Bad(f"{CSV} dataset.text=note dataset.features=[id] model=lstm", "dataset.features"),
+    *(
+        Bad(f"{CSV} dataset.text=note model=lstm regularization=[{item}]", "regularization", says=f"drop {item}")
+        for item in ("mixup", "input_noise")
+    ),
+    # once the file is read
+    Bad(f"{CSV} dataset.features=[colur]", "dataset.features", "colour"),
+    Bad(f"{CSV} dataset.max_categories=3", "{root}/orchard.csv", says="column colour: 4 categories", code=3),
+    Bad(f"{CSV} dataset.target=fruits", "{root}/orchard.csv", "fruit", code=3),
+    Bad(f"{CSV} dataset.path=orchad.csv", "orchad.csv", says="no such file", code=3),
+    Bad(f"{CSV} dataset.path=.", "{root}", says="a directory", code=3),
+    Bad(f"{CSV} dataset.target=note dataset.task=regression", "{root}/orchard.csv", says="line 2: column note", code=3),
+]
+
+
+@pytest.mark.parametrize("case", BAD, ids=names(BAD))
+def test_refused_in_one_line(run_here, tmp_path, case):
+    answer = run_here(shlex.split(case.line))
+    (tmp_path / "orchard.csv").unlink()
+    key = case.key.format(root=tmp_path)
+    shown = case._replace(key=key if len(key) <= 60 else f"…{key[-59:]}")
+    check(shown, answer.code, answer.out, answer.err, left=[str(path) for path in tmp_path.rglob("*")])
