@@ -11,7 +11,8 @@ from pathlib import Path
 import rich.table
 from rich.console import Console
 
-BEGIN, END = "<!-- generated: make bench -->", "<!-- /generated -->"
+BENCH, AUGMENTATION = "make bench", "make bench, augmentation"
+END = "<!-- /generated -->"
 
 
 @dataclass
@@ -54,14 +55,15 @@ def show(tables: list[Table]) -> None:
     console.print(machine())
 
 
-def save(tables: list[Table], page: Path) -> None:
-    """Between the page's markers."""
-    before, _, rest = page.read_text().partition(BEGIN)
+def save(tables: list[Table], page: Path, mark: str) -> None:
+    """Between the page's markers of that name."""
+    begin = f"<!-- generated: {mark} -->"
+    before, _, rest = page.read_text().partition(begin)
     _, _, after = rest.partition(END)
     if not rest or not after:
-        raise SystemExit(f"{page}: has no lines {BEGIN} and {END}; write them where the tables belong")
+        raise SystemExit(f"{page}: has no lines {begin} and {END}; write them where the tables belong")
     body = "\n\n".join([f"{datetime.date.today()}, {machine()}.", *map(_markdown, tables)])
-    page.write_text(f"{before}{BEGIN}\n{body}\n{END}{after}")
+    page.write_text(f"{before}{begin}\n{body}\n{END}{after}")
 
 
 def machine() -> str:

@@ -21,18 +21,24 @@ def main() -> None:
     with TemporaryDirectory(prefix="descent-bench-") as root:
         os.environ["DESCENT_ROOT"] = root  # where runs and their store go
         os.environ.pop("MLFLOW_TRACKING_URI", None)
-        import report  # from here on the heavy imports, which read the environment
+        import augmentation  # from here on the heavy imports, which read the environment
+        import report
         import suite
 
-        tables = suite.measure(options.only or suite.PARTS, options.rounds, options.quick, options.threads, Path(root))
-    report.show(tables)
-    if options.save:
-        report.save(tables, options.save)
+        parts = options.only or (*suite.PARTS, "augmentation")
+        tables = suite.measure(parts, options.rounds, options.quick, options.threads, Path(root))
+        own = augmentation.measure(options.rounds, options.quick) if "augmentation" in parts else []
+    report.show([*tables, *own])
+    for made, mark in ((tables, report.BENCH), (own, report.AUGMENTATION)):
+        if options.save and made:
+            report.save(made, options.save, mark)
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", nargs="+", choices=["digits", "mnist", "cnn", "startup"], help="parts to run")
+    parser.add_argument(
+        "--only", nargs="+", choices=["digits", "mnist", "cnn", "startup", "augmentation"], help="parts to run"
+    )
     parser.add_argument("--rounds", type=int, default=5, help="pairs a ratio is the median of")
     parser.add_argument("--threads", type=int, help="CPU threads, instead of each work's own")
     parser.add_argument("--quick", action="store_true", help="a smoke run")

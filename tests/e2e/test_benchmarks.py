@@ -1,5 +1,6 @@
 """The benchmarks run; how fast anything is, they say themselves."""
 
+import importlib
 import math
 import re
 import subprocess
@@ -20,15 +21,31 @@ RATIOS = [
     ("small CNN", "plain loop"),
     ("small CNN", "ordinary Lightning"),
     ("small CNN", "itself without tracking.steps"),
+    ("article's augmentation, 3x32x32", "torchvision, PIL image by image"),
 ]
+MARKS = ("make bench", "make bench, augmentation")
+BETWEEN_MARKS = "".join(f"before\n<!-- generated: {mark} -->\nold\n<!-- /generated -->\nafter\n" for mark in MARKS)
 COMMANDS = ["train.py --help", "train.py optimizer=adm", "train.py: until the first epoch's line"]
+
+
+def test_a_page_keeps_what_stands_outside_its_markers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each mark its own tables."""
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    augmentation, report = map(importlib.import_module, ("augmentation", "report"))
+    page = tmp_path / "page.md"
+    page.write_text(BETWEEN_MARKS)
+    report.save(augmentation.measure(rounds=1, quick=True), page, MARKS[1])
+    first, second, rest = page.read_text().split("<!-- /generated -->")
+    assert "old" in first and "old" not in second and rest == "\nafter\n"
+    work, against, ratio, *_ = cells(second)[2]
+    assert (work, against) == RATIOS[-1] and float(ratio) > 0
 
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> str:
     """What a quick run of everything writes into a page."""
     page = tmp_path_factory.mktemp("bench") / "page.md"
-    page.write_text("before\n<!-- generated: make bench -->\nold\n<!-- /generated -->\nafter\n")
+    page.write_text(BETWEEN_MARKS)
     command = [sys.executable, str(ROOT / "benchmarks" / "run.py"), "--quick", "--save", str(page)]
     subprocess.run(command, cwd=page.parent, check=True, capture_output=True, timeout=540)
     return page.read_text()
@@ -53,5 +70,6 @@ def test_every_command_is_timed(page: str, command: str) -> None:
 
 @pytest.mark.slow
 def test_only_what_stands_between_the_markers_is_rewritten(page: str) -> None:
-    assert re.fullmatch(r"before\n<!-- generated.*<!-- /generated -->\nafter\n", page, re.DOTALL)
+    kept = [rf"before\n<!-- generated: {mark} -->.*<!-- /generated -->\nafter\n" for mark in MARKS]
+    assert re.fullmatch("".join(kept), page, re.DOTALL)
     assert "old" not in page
