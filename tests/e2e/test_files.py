@@ -1,15 +1,21 @@
 """Datasets in files, trained by the real command on a few samples in the real formats."""
 
+import hashlib
+import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+from torchvision.datasets import CIFAR10
 
 from descent.assembly import load
+from descent.data import known
 from e2e.test_bad_files import SHORT, own
 from reference import tiny_sets
+from reference.answers import answering
 from reference.tiny_sets import CIFAR100
 
 
@@ -44,3 +50,56 @@ def test_good_files_are_trained_on(tmp_path, run_here, composed, way):
     losses = np.load(tmp_path / "out" / "loss_per_step.npy")
     assert len(losses) == -(-way.counts[0] // 10) >= 2
     assert np.isfinite(losses).all()
+
+
+@pytest.fixture
+def archive(tmp_path, monkeypatch):
+    """A tiny CIFAR-10 that its authors would have published."""
+    tiny_sets.cifar(tmp_path / "published")
+    content = (tmp_path / "published" / "cifar-10-python.tar.gz").read_bytes()
+    published = known.Published(len(content), hashlib.md5(content).hexdigest())
+    tiny = replace(known.SETS["cifar10"], files={"cifar-10-python.tar.gz": published})
+    monkeypatch.setitem(known.SETS, "cifar10", tiny)
+    return content
+
+
+DOWNLOAD = [*own("cifar10"), *SHORT, "dataset.download=true"]
+
+
+def test_what_is_missing_is_downloaded_and_trained_on(tmp_path, run_here, archive, monkeypatch):
+    with answering(archive) as server:
+        monkeypatch.setattr(CIFAR10, "url", server.at("good"))
+        answer = run_here([*DOWNLOAD, "dataset.root=here"])
+        assert (answer.code, answer.err) == (0, "")
+        assert [(file.name, file.read_bytes()) for file in (tmp_path / "here").iterdir()] == [
+            ("cifar-10-python.tar.gz", archive)
+        ]
+        assert run_here([*DOWNLOAD, "dataset.root=here"]).code == 0
+    assert server.asked == ["good"]
+
+
+@pytest.mark.parametrize("way", ["corrupt", "missing", "nobody"])
+def test_what_does_not_arrive_is_said_in_one_line(tmp_path, run_here, archive, monkeypatch, way):
+    with answering(archive) as server:
+        monkeypatch.setattr(CIFAR10, "url", server.at(way) if way != "nobody" else "http://127.0.0.1:1/file")
+        answer = run_here(DOWNLOAD)
+    assert (answer.code, answer.out, answer.err.count("\n")) == (3, "", 1)
+    assert re.search(r"data/cifar10/cifar-10-python.tar.gz: cannot be downloaded: .*; put it there by hand", answer.err)
+    assert [file for file in tmp_path.rglob("*") if file.is_file() and "published" not in file.parts] == []
+
+
+def test_a_grid_over_missing_files_leaves_nothing(tmp_path, run_here):
+    answer = run_here(["-m", *own("mnist"), *SHORT, "seed=1,2"])
+    assert (answer.code, answer.err.count("\n")) == (3, 1)
+    assert "train-images-idx3-ubyte.gz: missing" in answer.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_where_the_files_are_makes_no_other_training(tmp_path, run_here):
+    tiny_sets.mnist(tmp_path / "data" / "mnist")
+    tiny_sets.mnist(tmp_path / "elsewhere")
+    command = [*own("mnist"), *SHORT, "hydra.run.dir=out"]
+    assert run_here(command).code == 0
+    again = run_here([*command, "dataset.root=elsewhere", "dataset.download=true"])
+    assert (again.code, again.err) == (0, "")
+    assert [one for one in (tmp_path / "out").iterdir() if one.name == "earlier"] == []
