@@ -14,6 +14,7 @@ FILES = sorted(SRC.rglob("*.py"))
 LEAVES = ("data", "models", "optim", "regularization", "tasks", "callbacks", "augmentation")
 LIGHT = (
     "advice",
+    "arguments",
     "composition",
     "config",
     "contradictions",

@@ -17,18 +17,28 @@ TEXT = {path.relative_to(PROJECT).as_posix(): path.read_text() for path in DOCUM
 BLOCKS = [(name, block) for name, text in TEXT.items() for block in re.findall(r"```bash\n(.*?)```", text, re.DOTALL)]
 COMMANDS = sorted({line.strip() for _, block in BLOCKS for line in block.splitlines() if line.strip()})
 TRAINING = [command for command in COMMANDS if command.startswith("python src/train.py")]
+EVALUATING = [command for command in COMMANDS if command.startswith("python src/evaluate.py")]
 TARGETS = sorted({target for text in TEXT.values() for target in re.findall(r"`?make ([a-z-]+)", text)})
 LINKS = sorted({(name, link) for name, text in TEXT.items() for link in re.findall(r"\]\(([^)#:]+)\)", text)})
 
 
 def test_every_command_is_of_a_kind_that_is_run_here():
-    others = [command for command in COMMANDS if command not in TRAINING and not command.startswith("make ")]
+    known = (*TRAINING, *EVALUATING)
+    others = [command for command in COMMANDS if command not in known and not command.startswith("make ")]
     assert others == []
 
 
 @pytest.mark.parametrize("command", TRAINING)
 def test_training_commands_work(command, run_here):
     answer = run_here(shlex.split(command)[2:])
+    assert answer.code == 0, answer.err
+
+
+@pytest.mark.parametrize("command", EVALUATING)
+def test_evaluating_commands_work(command, run_here, tmp_path):
+    np.save(tmp_path / "new.npy", np.zeros((3, 1, 8, 8), np.uint8))
+    assert run_here(["epochs=1", "tracking=none"]).code == 0
+    answer = run_here(shlex.split(command)[2:], PROJECT / "src" / "evaluate.py")
     assert answer.code == 0, answer.err
 
 

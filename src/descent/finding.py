@@ -1,5 +1,7 @@
 """Which run somebody means: by its directory, its id, its name, or as the latest one."""
 
+import json
+import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -9,18 +11,21 @@ from descent.place import Damaged, Place
 
 KEY = "resume"
 WORDS = ("auto", "never")
-LATEST = "latest"
+LATEST, BEST = "latest", "best"
+WEIGHTS = "weights.safetensors"
 SHORTEST_PREFIX = 8
 FOLDERS = ("runs", "sweeps")
 SHOWN = 3  # of the newest runs, where none is meant
 
 
-def find_run(text: str, root: Path, stored_id: Callable[[Path], str | None] = lambda directory: None) -> Place:
+def find_run(
+    text: str, root: Path, stored_id: Callable[[Path], str | None] = lambda directory: None, key: str = KEY
+) -> Place:
     """The one run that the text means, or UsageError in one line; a repeat is meant by its id or directory alone.
 
-    `stored_id` tells a tracking store's id of a run.
+    `stored_id` tells a tracking store's id of a run, `key` is the one that the text was given under.
     """
-    if found := _at(Path(text).expanduser()):
+    if found := _at(Path(text).expanduser(), key):
         return found
     every = sorted(runs_under(root), key=lambda run: run.created, reverse=True)
     runs = [run for run in every if not run.parent]
@@ -35,8 +40,36 @@ def find_run(text: str, root: Path, stored_id: Callable[[Path], str | None] = la
         if len(meant) == 1:
             return meant[0]
         if meant:
-            raise rules.refuse(KEY, text, "one run's id", f"{len(meant)} have that name or id: {_listed(meant)}")
-    raise _unknown(text, runs)
+            raise rules.refuse(key, text, "one run's id", f"{len(meant)} have that name or id: {_listed(meant)}")
+    raise _unknown(text, runs, key)
+
+
+def best_run(root: Path) -> Place | None:
+    """The best by the objective among the finished runs that have it and the data in common with the newest of them.
+
+    Each repeat counts for itself.
+    """
+    weighty = (run for run in runs_under(root) if run.finished and (run.directory / WEIGHTS).is_file())
+    finished = sorted(weighty, key=lambda run: run.created)
+    if not finished:
+        return None
+    alike = [run for run in finished if _contest(run) == _contest(finished[-1])]
+    sign = -1 if _contest(finished[-1])[1] == "minimize" else 1
+    known = [run for run in alike if math.isfinite(_objective(run))]
+    return max(known or alike[-1:], key=lambda run: sign * _objective(run))
+
+
+def _contest(run: Place) -> tuple[str, str, str]:
+    assert run.identity is not None, "a finished run has one"
+    settings = run.identity.settings
+    return str(settings.get("objective")), str(settings.get("direction")), run.identity.data
+
+
+def _objective(run: Place) -> float:
+    try:
+        return float(json.loads((run.directory / run.results).read_text())["objective"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return float("nan")
 
 
 def way_on(directory: Path, root: Path) -> str:
@@ -80,13 +113,13 @@ def _readable(directory: Path) -> Place | None:
         return None
 
 
-def _at(path: Path) -> Place | None:
+def _at(path: Path, key: str) -> Place | None:
     """The run of a directory that was named as such."""
     if not path.is_dir():
         return None
     found = place.read(path.resolve())
     if found is None and len(path.parts) > 1:
-        raise rules.refuse(KEY, path, "a run's directory", f"there is no {place.FILE} in it")
+        raise rules.refuse(key, path, "a run's directory", f"there is no {place.FILE} in it")
     return found
 
 
@@ -94,12 +127,13 @@ def _by_id(run: Place, text: str) -> bool:
     return len(text) >= SHORTEST_PREFIX and run.local_id.startswith(text)
 
 
-def _unknown(text: str, runs: list[Place]) -> UsageError:
+def _unknown(text: str, runs: list[Place], key: str) -> UsageError:
     newest = f"the newest: {_listed(runs)}" if runs else "there is no run yet"
-    close = rules.near(text, WORDS if text == LATEST else (*WORDS, LATEST)) or rules.near(
-        text, [run.name for run in runs]
-    )
-    return rules.refuse(KEY, text, "auto | never | latest | a run's id, name or directory", close or newest)
+    words = (*(WORDS if key == KEY else (BEST,)), LATEST)
+    names = [run.name for run in runs]
+    close = "" if text in words else rules.near(text, words) or rules.near(text, names)
+    allowed = f"{' | '.join(words)} | a run's id, name or directory"
+    return rules.refuse(key, text, allowed, close or newest)
 
 
 def _listed(runs: list[Place]) -> str:

@@ -17,6 +17,8 @@ from descent.tracking.secrets import mask_values
 FREE = (
     "name",
     "tags",
+    "arguments.py",
+    "evaluation",
     "tracking",
     "resume",
     "checkpoint",
@@ -34,6 +36,8 @@ FREE = (
 )
 # Parts of the package that a result does not come from; whatever is not named here counts.
 NO_PART = {
+    "arguments.py",
+    "evaluation",
     "tracking",
     "comparison",
     "callbacks/checkpointing.py",

@@ -202,7 +202,7 @@ def measures_of(data: "Data", monitored: Set[str] = frozenset()) -> Measures:
 
 def class_names(data: "Data") -> list[str]:
     """As the dataset names them, else their numbers."""
-    return list(getattr(data, "classes", ())) or [str(number) for number in range(data.outputs)]
+    return list(data.classes) or [str(number) for number in range(data.outputs)]
 
 
 def _refuse_meaningless(metric: str, data: "Data") -> None:

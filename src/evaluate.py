@@ -1,0 +1,31 @@
+"""Measure the weights that a finished run reports, or predict with them.
+
+python src/evaluate.py run=latest
+python src/evaluate.py run=best split=val baseline=true
+python src/evaluate.py run=latest predict=new.csv out=predictions.csv
+"""
+
+from typing import Any
+
+from descent.arguments import REQUIRED, Argument, script
+
+
+@script(
+    [
+        Argument("run", "str", REQUIRED, "a run's id (or its first 8 characters), name or directory, latest or best"),
+        Argument("split", "test | val | train", "test", "the part of the run's data to measure on"),
+        Argument("baseline", "bool", False, "train a linear model and a forest on the same data, for comparison"),
+        Argument("device", "auto | cpu | cuda", "auto", "where to compute"),
+        Argument("json", "str", None, "a file for everything that was measured"),
+        Argument("predict", "str", None, "a CSV file, a folder of images or a .npy file to predict instead"),
+        Argument("out", "str", "predictions.csv", "the file for the predictions"),
+    ]
+)
+def main(values: dict[str, Any]) -> None:
+    from descent.evaluation.evaluating import run
+
+    run(**values)
+
+
+if __name__ == "__main__":
+    main()
