@@ -132,12 +132,12 @@ def project_root() -> Path:
 def located(dataset: Component) -> Component:
     """A dataset in files with where they are.
 
-    `root`, a folder, is relative to the project, and null is data/<choice>; `path`, a file, is relative to where the
-    command was given, or else to the project.
+    `root` and `scratch`, folders, are relative to the project, and null is data/<choice> and data; `path`, a file, is
+    relative to where the command was given, or else to the project.
     """
-    found: dict[str, Any] = {}
-    if "root" in dataset.settings:
-        found["root"] = str(project_root() / (dataset.settings["root"] or f"data/{dataset.choice}"))
+    folders = {"root": f"data/{dataset.choice}", "scratch": "data"}
+    known = [key for key in folders if key in dataset.settings]
+    found = {key: str(project_root() / (dataset.settings[key] or folders[key])) for key in known}
     if "path" in dataset.settings:
         given = Path(str(dataset.settings["path"])).expanduser()
         places = [base / given for base in (Path.cwd(), project_root(), source_root())]

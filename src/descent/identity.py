@@ -33,6 +33,8 @@ FREE = (
     "dataset.root",
     "dataset.download",
     "dataset.verify",
+    "dataset.scratch",
+    "dataset.in_memory",
 )
 # Parts of the package that a result does not come from; whatever is not named here counts.
 NO_PART = {

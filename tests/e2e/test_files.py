@@ -1,6 +1,7 @@
 """Datasets in files, trained by the real command on a few samples in the real formats."""
 
 import hashlib
+import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -103,3 +104,16 @@ def test_where_the_files_are_makes_no_other_training(tmp_path, run_here):
     again = run_here([*command, "dataset.root=elsewhere", "dataset.download=true"])
     assert (again.code, again.err) == (0, "")
     assert [one for one in (tmp_path / "out").iterdir() if one.name == "earlier"] == []
+
+
+@pytest.mark.parametrize("way", [["loader.stream=true"], ["loader.stream=true", "loader.workers=1"], []])
+def test_images_in_a_file_are_trained_on_to_the_same_bits(tmp_path, run_here, way):
+    tiny_sets.images(tmp_path / "data" / "image_folder")
+    command = [*own("image_folder"), *SHORT, "batch_size=7", "epochs=2"]
+    for name, more in (("memory", ["dataset.in_memory=true"]), ("file", ["dataset.in_memory=false", *way])):
+        assert run_here([*command, *more, f"hydra.run.dir={name}"]).code == 0
+    weights = [
+        json.loads((tmp_path / name / "results.json").read_text())["weights_sha256"] for name in ("memory", "file")
+    ]
+    assert weights[0] == weights[1]
+    assert [one.name for one in (tmp_path / "data").iterdir()] == ["image_folder"]

@@ -1,15 +1,18 @@
 """A folder of images with a folder for each class, or with train, val and test above those."""
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
+import psutil
 import torch
 from torch import Tensor
 
 from descent.data.faults import fault
 from descent.data.pictures import FORMATS, Header, header_of, is_picture, pixels_of
+from descent.data.rooms import fits, room
 from descent.data.shaping import resized
 from descent.data.source import Source
 
@@ -24,8 +27,10 @@ def image_folder(
     resize: int | list[int] | None = None,
     channels: Literal[1, 3] | None = None,
     others: Literal["refuse", "skip"] = "refuse",
+    in_memory: bool | Literal["auto"] = "auto",
+    scratch: str = ".",
 ) -> Source:
-    """Every image in memory as bytes; classes are the folders in the order of their names."""
+    """Every image as bytes, in memory or in a file; classes are the folders in the order of their names."""
     top = Path(root)
     if not top.is_dir():
         raise fault(top, "no folder", "put a folder of images for each class there, or set dataset.root=…")
@@ -43,25 +48,27 @@ def image_folder(
     if resize is None:
         _refuse_sizes(headers)
     wanted = channels or max(header.channels for header in headers.values())
-    size = resize if isinstance(resize, list) else [resize] * 2 if resize else None
-    tensors = [_read(part, wanted, size) for part in parts]
-    test = tensors[1] if len(tensors) > 1 else None
+    size = resize if isinstance(resize, list) else [resize] * 2 if resize else list(next(iter(headers.values()))[:2])
+    if in_memory == "auto":
+        in_memory = fits(len(headers) * wanted * math.prod(size), psutil.virtual_memory().available)
+    place = None if in_memory else Path(scratch)
+    tensors = [_read(part, (wanted, *size), place) for part in parts]
     return Source(
-        "image_folder", "classification", *tensors[0], outputs=len(classes), test=test, classes=tuple(classes)
+        "image_folder",
+        "classification",
+        *tensors[0],
+        outputs=len(classes),
+        test=tensors[1] if len(tensors) > 1 else None,
+        classes=tuple(classes),
+        scratch=place,
     )
 
 
-def _read(samples: Sequence[Sample], channels: int, size: list[int] | None) -> tuple[Tensor, Tensor]:
-    first = _image(samples[0][0], channels, size)
-    images = torch.empty(len(samples), *first.shape, dtype=torch.uint8)
+def _read(samples: Sequence[Sample], shape: Sequence[int], scratch: Path | None) -> tuple[Tensor, Tensor]:
+    images = room((len(samples), *shape), scratch)
     for row, (file, _) in enumerate(samples):
-        images[row] = _image(file, channels, size)
+        images[row] = resized(pixels_of(file, shape[0]).unsqueeze(0), shape[1:])[0]
     return images, torch.tensor([label for _, label in samples])
-
-
-def _image(file: Path, channels: int, size: list[int] | None) -> Tensor:
-    pixels = pixels_of(file, channels)
-    return pixels if size is None else resized(pixels.unsqueeze(0), size)[0]
 
 
 def _samples(folder: Path, classes: Sequence[str], others: str) -> list[Sample]:

@@ -31,6 +31,8 @@ def shaped(source: Source, knobs: Knobs) -> Source:
 
 def resized(images: Tensor, size: Sequence[int]) -> Tensor:
     """Images of [height, width], bilinear and antialiased; bytes are rounded to bytes."""
+    if list(images.shape[-2:]) == list(size):
+        return images
     blocks = torch.split(images, BLOCK)
     return torch.cat([_resized(block, list(size)) for block in blocks])
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
@@ -32,6 +33,7 @@ class Source:
     outputs: int  # classes, or targets
     test: tuple[Tensor, Tensor] | None = None  # its own test part: then dataset.test_fraction is not used
     classes: tuple[str, ...] = ()  # their names
+    scratch: Path | None = None  # the folder of files for inputs that do not fit in memory
     columns: tuple[str, ...] = ()  # names of a table's features
     # Training rows (indices) and the chosen among `columns` → all inputs, for an encoding by statistics of those rows
     # alone; `inputs` is then a placeholder of the right length.

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from descent.data.knobs import sizes
+from descent.data.rooms import picked
 from descent.data.source import Source
 from descent.data.tokens import FIRST
 from descent.errors import DataError
@@ -88,8 +89,10 @@ def split(
         inputs, columns, encoding = source.encode(torch.from_numpy(train), columns)
 
     def part(rows: np.ndarray) -> Split | None:
-        picked = torch.from_numpy(np.sort(rows))
-        return Split(inputs[picked], source.targets[picked]) if len(rows) else None
+        chosen = torch.from_numpy(np.sort(rows))
+        if not len(rows):
+            return None
+        return Split(picked(inputs, chosen, source.scratch), source.targets[chosen])
 
     training = part(train)
     assert training is not None
