@@ -268,7 +268,9 @@ FOLDER = [
     Case("a large one", put("dog/x.png", huge(9_000, 9_000)), r"x.png: 9000x9000 pixels; allowed 67,108,864 in all"),
     Case("16 bits", put("dog/x.png", picture(8, 8, mode="I;16")), r"x.png: more than 8 bits a channel \(mode I;16\)"),
     Case("a class of test alone", with_parts(test=["eel"]), "eel: a class that training has not; allowed cat dog"),
-    Case("a third part", lambda root: (tiny_sets.images(root / "train"),), "cat: neither train nor test"),
+    Case("two for validation", with_parts(val=["cat", "dog"], valid=["cat", "dog"]), "valid: beside val; allowed one"),
+    Case("half a validation part", with_parts(val=["cat"]), "val/dog: no image of this class"),
+    Case("a third part", lambda root: (tiny_sets.images(root / "train"),), "cat: neither train, val nor test"),
 ]  # fmt: skip
 TABLE = {"mnist": MNIST, "cifar10": CIFAR, "svhn": SVHN, "image_folder": FOLDER}
 WRITE = {"mnist": tiny_sets.mnist, "cifar10": tiny_sets.cifar, "svhn": tiny_sets.svhn, "image_folder": tiny_sets.images}

@@ -16,7 +16,7 @@ from descent.data.rooms import fits, room
 from descent.data.shaping import resized
 from descent.data.source import Source
 
-TRAINING, TEST = "train", "test"
+TRAINING, TEST, VALIDATION = "train", "test", ("val", "valid", "validation")
 LITTER = ("Thumbs.db", "desktop.ini", "__MACOSX")  # that systems leave, beside what begins with a dot
 
 Sample = tuple[Path, int]
@@ -39,12 +39,9 @@ def image_folder(
     classes = [folder.name for folder in _folders(training, others)]
     if not classes:
         raise fault(training, "no folder of a class in it", f"put images in {training.name}/<class>/")
-    parts = [_samples(training, classes, others)]
-    if is_split:
-        _refuse_other_parts(top, others)
-    if is_split and (top / TEST).is_dir():
-        parts.append(_samples(top / TEST, classes, others))
-    headers = {file: header_of(file) for part in parts for file, _ in part}
+    folders = {TRAINING: training, **(_other_parts(top, others) if is_split else {})}
+    parts = {name: _samples(folder, classes, others) for name, folder in folders.items()}
+    headers = {file: header_of(file) for part in parts.values() for file, _ in part}
     if resize is None:
         _refuse_sizes(headers)
     wanted = channels or max(header.channels for header in headers.values())
@@ -52,13 +49,14 @@ def image_folder(
     if in_memory == "auto":
         in_memory = fits(len(headers) * wanted * math.prod(size), psutil.virtual_memory().available)
     place = None if in_memory else Path(scratch)
-    tensors = [_read(part, (wanted, *size), place) for part in parts]
+    tensors = {name: _read(part, (wanted, *size), place) for name, part in parts.items()}
     return Source(
         "image_folder",
         "classification",
-        *tensors[0],
+        *tensors[TRAINING],
         outputs=len(classes),
-        test=tensors[1] if len(tensors) > 1 else None,
+        test=tensors.get(TEST),
+        val=tensors.get(VALIDATION[0]),
         classes=tuple(classes),
         scratch=place,
     )
@@ -109,10 +107,17 @@ def _refuse_strays(folder: Path, strays: Sequence[Path], others: str) -> None:
         raise fault(strays[0], f"this{more} no image of a class", "move away, or set dataset.others=skip")
 
 
-def _refuse_other_parts(top: Path, others: str) -> None:
+def _other_parts(top: Path, others: str) -> dict[str, Path]:
+    """Folders of test and validation beside that of training."""
+    found: dict[str, Path] = {}
     for folder in _folders(top, others):
-        if folder.name not in (TRAINING, TEST):
-            raise fault(folder, "neither train nor test", "move it away; validation is dataset.val_fraction of train")
+        part = VALIDATION[0] if folder.name in VALIDATION else folder.name
+        if part not in (TRAINING, TEST, VALIDATION[0]):
+            raise fault(folder, "neither train, val nor test", "move it away")
+        if part in found:
+            raise fault(folder, f"beside {found[part].name}", "allowed one validation part")
+        found[part] = folder
+    return found
 
 
 def _refuse_sizes(headers: dict[Path, Header]) -> None:

@@ -88,6 +88,6 @@ def _column(feature: int | str, source: Source) -> int:
 
 
 def _changed(source: Source, change: Change) -> Source:
-    """Every input changed, those of the test part as well."""
-    test = (change(source.test[0]), source.test[1]) if source.test else None
-    return replace(source, inputs=change(source.inputs), test=test)
+    """Every input changed, those of the other parts as well."""
+    test, val = ((change(part[0]), part[1]) if part else None for part in (source.test, source.val))
+    return replace(source, inputs=change(source.inputs), test=test, val=val)

@@ -33,6 +33,7 @@ class Source:
     outputs: int  # classes, or targets
     test: tuple[Tensor, Tensor] | None = None  # its own test part: then dataset.test_fraction is not used
     classes: tuple[str, ...] = ()  # their names
+    val: tuple[Tensor, Tensor] | None = None  # and its own validation part: then only dataset.val_fraction=0 is heeded
     scratch: Path | None = None  # the folder of files for inputs that do not fit in memory
     columns: tuple[str, ...] = ()  # names of a table's features
     # Training rows (indices) and the chosen among `columns` → all inputs, for an encoding by statistics of those rows
@@ -41,8 +42,8 @@ class Source:
 
     @property
     def parts(self) -> list[tuple[Tensor, Tensor]]:
-        """The samples, and those of its own test part."""
-        return [(self.inputs, self.targets), *([self.test] if self.test else [])]
+        """The samples, and those of its own test and validation parts."""
+        return [(self.inputs, self.targets), *(part for part in (self.test, self.val) if part)]
 
 
 def refuse_broken(source: Source) -> None:

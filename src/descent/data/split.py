@@ -73,7 +73,11 @@ def split(
     """
     strata = source.targets.numpy() if source.task == "classification" else None
     count = len(source.targets)
-    own_test = Split(*source.test) if source.test else None
+    own_test, own_val = (Split(*own) if own else None for own in (source.test, source.val))
+    if own_val:
+        if folds > 1:
+            raise refuse("folds", folds, "1", f"dataset {source.name} has a validation part of its own")
+        own_val, val_fraction = own_val if val_fraction > 0 else None, 0
     wanted = sizes(count, val_fraction, test_fraction, fraction, folds, fold, len(own_test) if own_test else None)
     if wanted.train < 1 or folds > count - (0 if own_test else wanted.test):
         held_out = f"{wanted.test} test and {wanted.val} validation"
@@ -101,9 +105,9 @@ def split(
         source.task,
         source.outputs,
         training,
-        part(val),
+        own_val or part(val),
         own_test or part(tests),
-        content_digest(inputs, source.targets, *(source.test or ())),
+        content_digest(inputs, source.targets, *(source.test or ()), *(source.val or ())),
         source.classes,
         columns,
         encoding,

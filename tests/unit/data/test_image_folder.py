@@ -6,8 +6,11 @@ import torch
 from PIL import Image
 
 from descent.data.image_folder import image_folder
+from descent.data.knobs import COMMON, Knobs
 from descent.data.pictures import Header, header_of, pixels_of
-from descent.data.shaping import resized
+from descent.data.shaping import resized, shaped
+from descent.data.split import split
+from descent.errors import UsageError
 from reference import tiny_sets
 from reference.tiny_sets import noise
 
@@ -104,6 +107,29 @@ def test_a_test_part_of_its_own(tmp_path):
     inputs, targets = source.test
     assert targets.tolist() == [0, 0, 0, 1, 1, 1]
     assert np.array_equal(inputs.permute(0, 2, 3, 1), np.concatenate([written[3:], written[:3]]))
+
+
+@pytest.mark.parametrize("name", ["val", "valid", "validation"])
+def test_a_validation_part_of_its_own(tmp_path, name):
+    tiny_sets.images(tmp_path / "train")
+    written = tiny_sets.images(tmp_path / name, count=3)
+    data = split(image_folder(str(tmp_path)), val_fraction=0.1, test_fraction=0.25, split_seed=0)
+    assert [len(part) for part in (data.train, data.val, data.test)] == [18, 6, 6]
+    assert np.array_equal(data.val.inputs.permute(0, 2, 3, 1), written)
+    assert data.val.targets.tolist() == [0, 0, 0, 1, 1, 1]
+
+
+def test_a_validation_part_is_left_out_with_no_fraction_and_refused_with_folds(tmp_path):
+    for part in ("train", "val", "test"):
+        tiny_sets.images(tmp_path / part)
+    source = image_folder(str(tmp_path), resize=4)
+    data = split(source, val_fraction=0, test_fraction=0, split_seed=0)
+    assert (len(data.train), data.val, len(data.test)) == (24, None, 24)
+    with pytest.raises(UsageError, match="folds: got 3, allowed 1; dataset image_folder has a validation part"):
+        split(source, val_fraction=0.1, test_fraction=0, split_seed=0, folds=3)
+    grey = shaped(source, Knobs(**{**dict.fromkeys(COMMON), "channels": 1}))
+    assert {part[0].shape[1] for part in grey.parts} == {1}
+    assert len(grey.parts) == 3
 
 
 def test_mixed_sizes_under_resize(tmp_path):
