@@ -56,7 +56,7 @@ def csv_table(
     return Source(
         "csv",
         task,
-        _fingerprints(table),
+        _fingerprints(table, (*columns, target)),
         targets,
         len(classes) or 1,
         classes=classes,
@@ -145,8 +145,9 @@ def _refuse_missing(table: Table, target: str) -> None:
             raise table.damaged(row, f"column {target}: {shown} where the target should be; fill it in or drop the row")
 
 
-def _fingerprints(table: Table) -> Tensor:
-    """Stands for the inputs until they are encoded: a few bytes of each row's digest."""
-    rows = zip(*table.columns.values(), strict=True)
-    digests = [hashlib.blake2b("\0".join(row).encode(), digest_size=8).digest() for row in rows]
-    return torch.from_numpy(np.frombuffer(b"".join(digests), dtype=np.uint8).reshape(len(table), 8).copy())
+def _fingerprints(table: Table, names: Sequence[str]) -> Tensor:
+    """Stands for the inputs until they are encoded: a digest of each row's texts, as they are written."""
+    rows = zip(*(table.columns[name] for name in names), strict=True)
+    digests = [hashlib.blake2b("\0".join(row).encode(), digest_size=16).digest() for row in [tuple(names), *rows]]
+    header, *others = np.frombuffer(b"".join(digests), dtype=np.uint8).reshape(len(digests), 16)
+    return torch.from_numpy(np.stack(others) ^ header)

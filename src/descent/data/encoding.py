@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from descent.data import tokens
-from descent.data.columns import boolean, is_missing, is_number, kind_of, number
+from descent.data.columns import boolean, is_number, kind_of, missing_among, number, plain_numbers
 from descent.data.table import Table, fault, read_table
 from descent.errors import DataError
 
@@ -55,7 +55,8 @@ def columns_by(
 
 def _fitted(table: Table, name: str, rows: Sequence[int], kind: str | None, max_categories: int, rare: int) -> Encoding:
     texts = table.columns[name]
-    present = [row for row in rows if not is_missing(texts[row])]
+    missing = missing_among(texts)
+    present = [row for row in rows if not missing[row]]
     if not present:
         line = f"column {name}: every value of the training rows is missing; use dataset.ignore=[{name}]"
         raise fault(table.path, line)
@@ -85,7 +86,7 @@ def _too_many(table: Table, name: str, rows: Sequence[int], count: int, most: in
 def _column(table: Table, column: Mapping[str, Any]) -> npt.NDArray[np.float64]:
     """A column of the table as its encoded columns, [rows, columns]."""
     texts = table.columns[column["name"]]
-    missing = np.array([is_missing(text) for text in texts])
+    missing = missing_among(texts)
     if column["type"] == "category":
         values = _one_hot([text.strip() for text in texts], column["categories"])
         values[missing] = 0.0
@@ -107,6 +108,8 @@ def _one_hot(texts: Sequence[str], categories: Sequence[str]) -> npt.NDArray[np.
 
 def _values(table: Table, name: str, reader: Any, rows: Sequence[int]) -> npt.NDArray[np.float64]:
     texts = table.columns[name]
+    if reader is number and (plain := plain_numbers([texts[row] for row in rows])) is not None:
+        return plain
     values = np.empty(len(rows))
     for place, row in enumerate(rows):
         try:

@@ -37,7 +37,7 @@ class Source:
     scratch: Path | None = None  # the folder of files for inputs that do not fit in memory
     columns: tuple[str, ...] = ()  # names of a table's features
     # Training rows (indices) and the chosen among `columns` → all inputs, for an encoding by statistics of those rows
-    # alone; `inputs` is then a placeholder of the right length.
+    # alone; `inputs` is then a row of each sample that tells it from others: the data's digest is made of it.
     encode: Callable[[Tensor, tuple[str, ...]], Encoded] | None = None
 
     @property

@@ -107,7 +107,7 @@ def split(
         training,
         own_val or part(val),
         own_test or part(tests),
-        content_digest(inputs, source.targets, *(source.test or ()), *(source.val or ())),
+        content_digest(source.inputs, source.targets, *(source.test or ()), *(source.val or ())),
         source.classes,
         columns,
         encoding,

@@ -1,8 +1,10 @@
 """What texts mean."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from descent.data.columns import is_missing, kind_of, number
+from descent.data.columns import is_missing, kind_of, missing_among, number, plain_numbers
 
 
 @pytest.mark.parametrize("text", ["", " ", "NA", "NaN", "nan", "null", "NULL", "?"])
@@ -29,6 +31,24 @@ def test_numbers(text, value):
 def test_no_numbers(text):
     with pytest.raises(ValueError, match=r"is no number|is too large|is not finite"):
         number(text)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.text("0123456789.eE+-_ \n,if", max_size=6), min_size=1, max_size=3))
+def test_numbers_at_once_are_those_one_by_one(texts):
+    try:
+        expected = [number(text) for text in texts]
+    except ValueError:
+        expected = None
+    found = plain_numbers(texts)
+    assert found is None or found.tolist() == expected
+    if expected is not None and all(text == text.strip() for text in texts):
+        assert found is not None
+
+
+def test_which_are_missing():
+    assert missing_among(["1", "", "NA", "1", "?"]).tolist() == [False, True, True, False, True]
+    assert not missing_among(["1", "2"]).any()
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from descent.data.csv_table import csv_table
+from descent.data.split import split
 from descent.errors import DataError
 
 GOOD = "size,colour,kind\n1,red,a\n2,blue,b\n3,red,a\n4,blue,b\n"
@@ -56,11 +57,31 @@ def test_a_name_may_look_like_a_number(tmp_path):
     assert encoded(tmp_path / "t.csv", 2019, task="regression")[0].targets.tolist() == [[2], [3]]
 
 
-def test_other_contents_have_other_placeholders(tmp_path):
-    (tmp_path / "t.csv").write_text(NUMBERS)
-    (tmp_path / "u.csv").write_text(NUMBERS.replace("2.5", "2.4"))
-    first, second = (csv_table(str(tmp_path / name), "y", "regression").inputs for name in ("t.csv", "u.csv"))
-    assert (first == second).all(1).tolist() == [False, True, True]
+def test_a_row_is_told_from_others_by_its_texts_and_the_columns(tmp_path):
+    def marks(text, **knobs):
+        (tmp_path / "t.csv").write_text(text)
+        return csv_table(str(tmp_path / "t.csv"), "y", "regression", **knobs).inputs
+
+    def same(text, **knobs):
+        return (marks(NUMBERS, **knobs) == marks(text, **knobs)).all(1).tolist()
+
+    assert same(NUMBERS) == [True, True, True]
+    assert same(NUMBERS.replace("2.5", "2.4")) == [False, True, True]
+    assert same(NUMBERS.replace("x,", "z,")) == [False, False, False]
+    assert (
+        marks("x,i,y\n1,a,2\n2,b,3\n", ignore=["i"]).tolist() == marks("x,i,y\n1,c,2\n2,d,3\n", ignore=["i"]).tolist()
+    )
+
+
+def test_a_renamed_word_is_other_data(tmp_path):
+    def digest(text):
+        (tmp_path / "t.csv").write_text(text)
+        source = csv_table(str(tmp_path / "t.csv"), "kind", text="note")
+        return split(source, val_fraction=0.0, test_fraction=0.0, split_seed=0)
+
+    one, other = (digest(f"note,kind\n{word},a\nb,b\nb,a\n{word},b\n") for word in ("sweet", "sweeter"))
+    assert torch.equal(one.train.inputs, other.train.inputs)
+    assert one.digest != other.digest
 
 
 # Refusals
