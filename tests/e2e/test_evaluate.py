@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from hydra.core.global_hydra import GlobalHydra
+from PIL import Image
 from sklearn.metrics import accuracy_score, mean_absolute_error, precision_recall_fscore_support
 
 from descent import assembly, door
@@ -29,6 +30,8 @@ COMMANDS = {
     "numbers": f"{TABLE} dataset.task=regression dataset.classes=2",
     "wide": f"{TABLE} dataset.val_fraction=0 dataset.test_fraction=0 precision=64",
     "several": f"{TABLE} seeds=2",
+    "named": "dataset=breast_cancer epochs=1 model.hidden=[8] tracking=none",
+    "sequence": "dataset=sequences dataset.samples=200 model=lstm model.hidden=8 epochs=1 tracking=none",
 }
 
 
@@ -71,7 +74,7 @@ def rows_of(file):
         return list(csv.DictReader(stream))
 
 
-@pytest.mark.parametrize("name", ["better", "table", "binary", "numbers"])
+@pytest.mark.parametrize("name", ["better", "table", "binary", "numbers", "named", "sequence"])
 def test_the_metrics_are_those_that_the_run_reported(name, project, evaluate):
     answer = evaluate(f"run={name}")
     assert answer.code == 0, answer.err
@@ -280,6 +283,59 @@ def test_a_bad_array_is_told(values, says, evaluate, tmp_path):
     np.save(tmp_path / "new.npy", values)
     answer = evaluate("run=table", f"predict={tmp_path}/new.npy", f"out={tmp_path}/out.csv")
     assert answer.code == 3 and says in answer.err and len(answer.err.splitlines()) == 1
+
+
+def test_columns_are_found_by_their_names(table, evaluate, tmp_path):
+    data = data_of("named")
+    order = np.random.default_rng(0).permutation(len(data.columns))
+    header = [f'"{data.columns[at]}"' for at in order]
+    word = table(["note", *header], [["x", *row] for row in data.test.inputs.double()[:, order].tolist()])
+    np.save(tmp_path / "new.npy", data.test.inputs.numpy())
+    assert evaluate("run=named", word, f"out={tmp_path}/table.csv").code == 0
+    assert evaluate("run=named", f"predict={tmp_path}/new.npy", f"out={tmp_path}/array.csv").code == 0
+    assert (tmp_path / "table.csv").read_text() == (tmp_path / "array.csv").read_text()
+    assert list(rows_of(tmp_path / "table.csv")[0]) == ["row", "predicted", *(f"p_{one}" for one in data.classes)]
+
+
+def test_a_column_that_is_not_there_is_named(table, evaluate, tmp_path):
+    data = data_of("named")
+    names = [f"{name}x" if at == 3 else name for at, name in enumerate(data.columns)]
+    answer = evaluate("run=named", table(names, data.test.inputs.tolist()), f"out={tmp_path}/out.csv")
+    assert answer.code == 3 and f"no column {data.columns[3]}; did you mean {names[3]}?" in answer.err
+
+
+# Images
+
+
+def test_a_folder_of_images_is_predicted_as_the_arrays_are(evaluate, tmp_path):
+    """The test split of digits as large PNG files in colour, in folders: they come back to 8x8, grey, 0 to 16."""
+    images = data_of("better").test.inputs[:30, 0].numpy()
+    for at, image in enumerate(images):
+        folder = tmp_path / "new" / f"part{at % 2}"
+        folder.mkdir(parents=True, exist_ok=True)
+        large = np.kron(np.round(image * (255 / 16)).astype(np.uint8), np.ones((4, 4), np.uint8))
+        Image.fromarray(large).convert("RGB").save(folder / f"{at:02}.png")
+    (tmp_path / "new" / "notes.txt").write_text("no picture")
+    np.save(tmp_path / "new.npy", images[:, None])
+    assert evaluate("run=better", f"predict={tmp_path}/new", f"out={tmp_path}/files.csv").code == 0
+    assert evaluate("run=better", f"predict={tmp_path}/new.npy", f"out={tmp_path}/array.csv").code == 0
+    by_array, by_file = rows_of(tmp_path / "array.csv"), rows_of(tmp_path / "files.csv")
+    order = [*range(0, 30, 2), *range(1, 30, 2)]
+    assert [row["file"] for row in by_file] == [f"part{at % 2}/{at:02}.png" for at in order]
+    agreed = sum(row["predicted"] == by_array[at]["predicted"] for row, at in zip(by_file, order, strict=True))
+    assert agreed >= 28  # antialiasing mixes neighbours a little
+
+
+def test_bad_folders_are_told_with_the_file(evaluate, tmp_path):
+    (tmp_path / "new").mkdir()
+    answer = evaluate("run=better", f"predict={tmp_path}/new", f"out={tmp_path}/out.csv")
+    assert answer.code == 3 and "new: no picture in it; allowed .bmp" in answer.err
+    (tmp_path / "new" / "a.png").write_bytes(b"no image")
+    answer = evaluate("run=better", f"predict={tmp_path}/new", f"out={tmp_path}/out.csv")
+    assert answer.code == 3 and "a.png: no PNG image" in answer.err
+    answer = evaluate("run=table", f"predict={tmp_path}/new", f"out={tmp_path}/out.csv")
+    assert answer.code == 3 and "new: a folder; this run was trained on torch.float32 of shape [6]" in answer.err
+    assert not (tmp_path / "out.csv").exists()
 
 
 # What has changed since

@@ -13,16 +13,19 @@ from torch import Tensor
 
 from descent import rules
 from descent.data.encoding import encode_table
+from descent.data.pictures import FORMATS, is_picture, pixels_of
+from descent.data.shaping import resized
 from descent.data.table import read_table
 from descent.durable import UNFINISHED
 from descent.errors import DataError, EnvironmentFault
 from descent.evaluation.judging import values_of
-from descent.evaluation.recovering import Recovered
+from descent.evaluation.recovering import ROWS, Recovered
 from descent.rules import LONGEST_LINE, cut
 from descent.tasks.measures import class_names
 
 ENCODING = "encoding.json"
 ARRAY = ".npy"
+FAINT = 127  # of 255: no set of pictures is darker
 
 
 def refuse_place(out: Path, source: Path) -> None:
@@ -111,7 +114,18 @@ def _array(run: Recovered, source: Path) -> Tensor:
 
 
 def _folder(run: Recovered, source: Path) -> tuple[tuple[str, Sequence[Any]], Tensor]:
-    raise _fault(source, "a folder")
+    """Every picture in it and in the folders below, brought to the size and the channels of the training."""
+    shape, like = run.data.input_shape, run.data.train.inputs
+    if len(shape) != 3 or shape[0] not in (1, 3) or like.dtype != torch.uint8:
+        raise _fault(source, f"a folder; this run was trained on {like.dtype} of shape {_shown(shape)}, give {ARRAY}")
+    files = sorted(file for file in source.rglob("*") if file.is_file() and is_picture(file))
+    if not files:
+        raise _fault(source, f"no picture in it; allowed {' '.join(FORMATS)}")
+    images = torch.cat([resized(pixels_of(file, shape[0])[None], shape[1:]) for file in files])
+    brightest = int(like[:ROWS].max())
+    if brightest <= FAINT:  # its bytes do not count to 255: those of digits count to 16
+        images = (images.float() * brightest / 255).round().to(torch.uint8)
+    return ("file", [file.relative_to(source).as_posix() for file in files]), images
 
 
 def _write(out: Path, header: list[str], rows: list[list[Any]]) -> None:

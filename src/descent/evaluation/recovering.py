@@ -13,11 +13,11 @@ from torch import Tensor, nn
 from descent import assembly, composition, place, rules
 from descent.config import Config, parse, project_root
 from descent.data.split import Data, Split
-from descent.recipe import Recipe
 from descent.errors import DataError, UsageError
 from descent.finding import BEST, WEIGHTS, best_run, find_run
 from descent.outcome import Outcome, weights_digest
 from descent.place import Place
+from descent.recipe import Recipe
 from descent.record import outcome_of
 from descent.reproducibility import computing
 from descent.tracking.outbox import stored_id
