@@ -36,8 +36,8 @@ def repeats_of(config: Config) -> list[Repeat]:
 
 
 def config_of(config: Config, repeat: Repeat) -> Config:
-    """The repeat as an ordinary run: what its command line alone would compose."""
-    return varied(config, seed=repeat.seed, fold=repeat.fold, seeds=1)
+    """The repeat as an ordinary run: what its command line composes. Earlier runs are the parent's matter."""
+    return varied(config, seed=repeat.seed, fold=repeat.fold, seeds=1, resume="auto")
 
 
 def train_all(config: Config, directory: Path, train_one: TrainOne, after_each: AfterEach | None = None) -> float:

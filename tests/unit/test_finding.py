@@ -113,3 +113,15 @@ def test_the_way_on_leads_to_the_run(runs, tmp_path, key):
 def test_the_way_on_to_a_run_elsewhere_is_its_directory(runs, tmp_path):
     assert way_on(runs["first"].directory, tmp_path / "other") == f"resume={runs['first'].directory} goes on with it"
     assert way_on(tmp_path, tmp_path) == ""
+
+
+def test_a_repeat_is_meant_by_its_id_or_directory_alone(runs, tmp_path, composed):
+    directory = runs["point"].directory / "0"
+    directory.mkdir()
+    repeat = place.begin(directory, composed("name=many"), runs["point"].local_id)
+    assert repeat in runs_under(tmp_path)
+    assert find_run(repeat.local_id, tmp_path) == find_run(str(directory), tmp_path) == repeat
+    assert find_run("latest", tmp_path) == find_run("many", tmp_path) == runs["point"]
+    with pytest.raises(UsageError) as refusal:
+        find_run("no-such-run", tmp_path)
+    assert repeat.local_id[:8] not in str(refusal.value)
