@@ -135,7 +135,7 @@ def _refused(override: Override, error: Exception, taken: Sequence[str]) -> Usag
         return refuse(key, override.get_value_string(), "a key of Hydra's", "--cfg hydra shows them")
     if _UNKNOWN.search(text) or not isinstance(error, HydraException):
         known = cast(dict[str, Any], OmegaConf.to_container(without_hydra(compose(taken))))
-        return _missing_item(key, known) or unknown_key(key, known)
+        return _missing_item(key, known) or _no_knobs(override, known) or unknown_key(key, known)
     return UsageError(cut(f"{key}: {text}", LONGEST_LINE))
 
 
@@ -148,6 +148,17 @@ def _missing_item(key: str, known: dict[str, Any]) -> UsageError | None:
     items = [name for name in known.get(group, {}) if name != "none"]
     hint = f"set {group}=[{','.join([*items, item])}]" if item in groups()[group] else near(item, groups()[group])
     return refuse(key, item, f"an item of {group}=[{','.join(items) or 'none'}]", hint)
+
+
+def _no_knobs(override: Override, known: dict[str, Any]) -> UsageError | None:
+    """`augmentation.flip=0.5` under a choice that has no knobs at all."""
+    group = override.key_or_group.partition(".")[0]
+    node = known.get(group)
+    if group in LISTS or group not in groups() or not isinstance(node, dict) or set(node) - set(ABOUT_NODES):
+        return None
+    others = [choice for choice in groups()[group] if choice != "none"]
+    allowed = f"with {group}={' | '.join(others)}"
+    return refuse(override.key_or_group, override.get_value_string(), allowed, "none has no knobs")
 
 
 def _text(error: BaseException) -> str:

@@ -5,6 +5,7 @@ import pytest
 from descent.advice import warnings
 
 SAID = "mirrors images whose mirror images are of no class here"
+DATASETS = ("digits", "mnist", "fashion_mnist", "kmnist", "svhn", "cifar10", "cifar100")
 SHORT = ["epochs=1", "tracking=none", "model.hidden=[4]"]
 
 
@@ -28,6 +29,12 @@ def test_a_mirror_image_of_what_has_none(mirrored, augmentation, keys):
     lines = warnings(settings(mirrored, **augmentation))
     assert [line.split(": ")[1] for line in lines] == [f"augmentation.{key}" for key in keys]
     assert all(SAID in line and len(line) <= 200 for line in lines)
+
+
+@pytest.mark.parametrize("dataset", DATASETS)
+def test_every_dataset_of_images_knows_whether_it_may_be_mirrored(composed, dataset):
+    lines = warnings(composed(f"dataset={dataset}", "augmentation=flip").settings)
+    assert len(lines) == (dataset in ("digits", "mnist", "kmnist", "svhn"))
 
 
 def test_flipped_digits_are_warned_about_once_and_trained(run_here):

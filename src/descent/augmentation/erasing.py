@@ -30,7 +30,7 @@ def fillings(images: Tensor, fill: str, black: Tensor | None) -> Tensor:
 
 def _sizes(height: int, width: int, share: Tensor, aspect: Sequence[float], draw: Tensor) -> tuple[Tensor, Tensor]:
     flattest, tallest = share * height / width, height / (share * width)  # of those that fit
-    low, high = (torch.clamp(share.new_tensor(one), flattest, tallest) for one in aspect)
+    low, high = (torch.full_like(share, one).clamp(flattest, tallest) for one in aspect)
     ratio = low * (high / low) ** draw
     root = math.sqrt(height * width)
     return _whole(root * (share * ratio).sqrt(), height), _whole(root * (share / ratio).sqrt(), width)
