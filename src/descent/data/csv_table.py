@@ -11,8 +11,9 @@ from torch import Tensor
 
 from descent.data import encoding, tokens
 from descent.data.columns import is_missing, is_number, number
+from descent.data.faults import fault
 from descent.data.source import Encoded, Source
-from descent.data.table import Table, fault, read_table
+from descent.data.table import Table, read_table
 
 LEFT_OUT = ("ignore", "text")  # types of columns that are no features
 

@@ -16,7 +16,8 @@ from torch import Tensor
 
 from descent.data import tokens
 from descent.data.columns import boolean, is_number, kind_of, missing_among, number, plain_numbers
-from descent.data.table import Table, fault, read_table
+from descent.data.faults import fault
+from descent.data.table import Table, read_table
 from descent.errors import DataError
 
 READERS = {"number": number, "boolean": boolean}

@@ -8,9 +8,9 @@ from descent.rules import LONGEST_LINE, cut
 SHORTEST_PATH = 24
 
 
-def fault(file: Path, what: str, do: str) -> DataError:
-    """`file: what; do`. A long path loses its beginning: the file's name is what is looked for."""
-    tail = cut(f": {what}; {do}", LONGEST_LINE - SHORTEST_PATH)
+def fault(file: Path, what: str, do: str = "") -> DataError:
+    """`file: what; do`, unless `what` says what to do. A long path loses its beginning: the file's name is looked for."""
+    tail = cut(f": {what}; {do}" if do else f": {what}", LONGEST_LINE - SHORTEST_PATH)
     room = LONGEST_LINE - len(tail)
     shown = " ".join(str(file).split())
     return DataError((shown if len(shown) <= room else f"…{shown[1 - room :]}") + tail)

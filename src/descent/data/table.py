@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from descent.data.columns import is_number
+from descent.data.faults import fault
 from descent.errors import DataError
-from descent.rules import LONGEST_LINE, cut, near
+from descent.rules import near
 
 SEPARATORS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|"}
 BOM = b"\xef\xbb\xbf"
 SNIFFED = 20  # rows that a separator must suit
-LONGEST_PATH = 60
 
 Record = tuple[int, list[str]]
 
@@ -43,13 +43,6 @@ class Table:
     def damaged(self, row: int, what: str) -> DataError:
         """The refusal of something in a row."""
         return fault(self.path, f"line {self.lines[row]}: {what}")
-
-
-def fault(path: Path, what: str) -> DataError:
-    """One line: the file (the end of a long path), where in it, what to do."""
-    shown = str(path)
-    shown = shown if len(shown) <= LONGEST_PATH else f"…{shown[1 - LONGEST_PATH :]}"
-    return DataError(cut(f"{shown}: {what}", LONGEST_LINE))
 
 
 def read_table(path: str | Path, separator: str = "auto") -> Table:
