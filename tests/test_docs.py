@@ -17,13 +17,14 @@ TEXT = {path.relative_to(PROJECT).as_posix(): path.read_text() for path in DOCUM
 BLOCKS = [(name, block) for name, text in TEXT.items() for block in re.findall(r"```bash\n(.*?)```", text, re.DOTALL)]
 COMMANDS = sorted({line.strip() for _, block in BLOCKS for line in block.splitlines() if line.strip()})
 TRAINING = [command for command in COMMANDS if command.startswith("python src/train.py")]
+PREPARING = [command for command in COMMANDS if command.startswith("python src/prepare.py")]
 EVALUATING = [command for command in COMMANDS if command.startswith("python src/evaluate.py")]
 TARGETS = sorted({target for text in TEXT.values() for target in re.findall(r"`?make ([a-z-]+)", text)})
 LINKS = sorted({(name, link) for name, text in TEXT.items() for link in re.findall(r"\]\(([^)#:]+)\)", text)})
 
 
 def test_every_command_is_of_a_kind_that_is_run_here():
-    known = (*TRAINING, *EVALUATING)
+    known = (*TRAINING, *PREPARING, *EVALUATING)
     others = [command for command in COMMANDS if command not in known and not command.startswith("make ")]
     assert others == []
 
@@ -31,6 +32,12 @@ def test_every_command_is_of_a_kind_that_is_run_here():
 @pytest.mark.parametrize("command", TRAINING)
 def test_training_commands_work(command, run_here):
     answer = run_here(shlex.split(command)[2:])
+    assert answer.code == 0, answer.err
+
+
+@pytest.mark.parametrize("command", PREPARING)
+def test_preparing_commands_work(command, run_here):
+    answer = run_here(shlex.split(command)[2:], PROJECT / "src" / "prepare.py")
     assert answer.code == 0, answer.err
 
 

@@ -10,7 +10,7 @@ from hydra.utils import instantiate
 from torch import nn
 from torch.optim import Optimizer
 
-from descent import contradictions, rules, signatures, sizing
+from descent import contradictions, preparing, rules, signatures, sizing
 from descent.config import Component, Config, located
 from descent.data.loading import Feed
 from descent.data.preparation import prepared
@@ -47,9 +47,10 @@ class Parts:
 
 
 def load(config: Config) -> Data:
-    """The dataset under the knobs that all datasets have, split."""
-    source = _build("dataset", signatures.without_common_knobs(located(config.dataset)))
-    return prepared(source, config.dataset.settings, config.folds, config.fold or 0)
+    """The dataset under the knobs that all datasets have, split; as src/prepare.py left it, where it did."""
+    dataset = signatures.without_common_knobs(located(config.dataset))
+    how = config.dataset.settings, config.folds, config.fold or 0
+    return preparing.cached(config) or prepared(_build("dataset", dataset), *how)
 
 
 def assemble(config: Config, data: Data | None = None) -> Parts:

@@ -42,6 +42,7 @@ __all__ = [
     "one_line",
     "refuse_impossible",
     "typed",
+    "without_a_run",
 ]
 
 Task = Callable[[Config, Path], Any]
@@ -77,6 +78,36 @@ def entry_point(task: Task) -> Callable[[], None]:
             _or_exit(lambda: _composing(run, flags))
 
     return main
+
+
+def without_a_run(task: Callable[[Config], Any]) -> Callable[[], None]:
+    """A script's main that takes the overrides of a training, checks them and calls the task; it makes no directory."""
+
+    @functools.wraps(task)
+    def main() -> None:
+        words = sys.argv[1:]
+        if {"-h", "--help"} & set(words):
+            print((sys.modules[task.__module__].__doc__ or "").strip())
+            return
+        os.environ.setdefault("DESCENT_ROOT", str(Path(task.__code__.co_filename).resolve().parents[1]))
+        _or_exit(lambda: task(_checked(words)))
+
+    return main
+
+
+def _checked(words: Sequence[str]) -> Config:
+    if flags := [word for word in words if word.startswith("-")]:
+        raise rules.refuse(flags[0], flags[0], "key=value", "--help shows the use")
+    refuse_impossible(words, multirun=False)
+    try:
+        composed = compose(words)
+    except Exception as error:
+        raise explained(error, words) from error
+    config = typed(composed)
+    from descent import signatures
+
+    signatures.check(config)
+    return config
 
 
 class Door(Callback):

@@ -32,6 +32,7 @@ FINE = {
         "channels": None,
         "features": None,
         "scaling": "standard",
+        "cache": "auto",
     },
     "optimizer": {"lr": 0.1, "weight_decay": 0.0},
     "scheduler": {},

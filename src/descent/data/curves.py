@@ -9,7 +9,7 @@ from descent.data.source import Source
 
 
 def two_moons(samples: int, noise: float, seed: int) -> Source:
-    """Half circles that reach into each other: (cos t, sin t) and (1 - cos t, 0.5 - sin t), t from 0 to π, and noise."""
+    """Half circles into each other: (cos t, sin t) and (1 - cos t, 0.5 - sin t), t from 0 to π, and noise."""
     random, targets = torch.Generator().manual_seed(seed), torch.arange(samples) % 2
     angle = math.pi * torch.rand(samples, generator=random)
     upper = torch.stack([angle.cos(), angle.sin()], 1)

@@ -23,6 +23,7 @@ class Knobs:
     channels: int | None
     features: list[int | str] | None
     scaling: Literal["standard", "unit", "none"]
+    cache: str | None
 
 
 COMMON = tuple(Knobs.__dataclass_fields__)

@@ -21,6 +21,7 @@ DATASET = {
     "channels": None,
     "features": None,
     "scaling": "standard",
+    "cache": "auto",
 }
 
 
