@@ -17,8 +17,6 @@ from descent.tracking.secrets import mask_values
 FREE = (
     "name",
     "tags",
-    "arguments.py",
-    "evaluation",
     "tracking",
     "resume",
     "checkpoint",

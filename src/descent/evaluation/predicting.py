@@ -1,7 +1,6 @@
 """Predictions for data that no run has seen: a table, a folder of images, an array."""
 
 import csv
-import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,7 +22,6 @@ from descent.evaluation.recovering import ROWS, Recovered
 from descent.rules import LONGEST_LINE, cut
 from descent.tasks.measures import class_names
 
-ENCODING = "encoding.json"
 ARRAY = ".npy"
 FAINT = 127  # of 255: no set of pictures is darker
 
@@ -64,9 +62,8 @@ def read_samples(run: Recovered, source: Path) -> tuple[tuple[str, Sequence[Any]
 
 
 def _table(run: Recovered, source: Path) -> Tensor:
-    kept = run.place.directory / ENCODING
-    if kept.exists():
-        return encode_table(source, json.loads(kept.read_text()))
+    if run.data.encoding:
+        return encode_table(source, run.data.encoding)
     shape, table = run.data.input_shape, read_table(source)
     if len(shape) != 1:
         raise _fault(source, f"this run was trained on samples of shape {_shown(shape)}; give a folder or {ARRAY}")

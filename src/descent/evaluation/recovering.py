@@ -25,6 +25,7 @@ from descent.tracking.secrets import HIDDEN
 from descent.trainer import device_of
 
 KEY = "run"
+PATHS = ("path", "root")  # of a dataset's files
 ROWS = 1024  # a forward pass
 
 
@@ -111,7 +112,9 @@ def _config_of(run: Place, device: str) -> Config:
     kept = run.directory / ".hydra"
     if (kept / "config.yaml").exists():
         raw = cast(DictConfig, OmegaConf.load(kept / "config.yaml"))
-        choices = cast(Any, OmegaConf.load(kept / "hydra.yaml")).hydra.runtime.choices
+        runtime = cast(Any, OmegaConf.load(kept / "hydra.yaml")).hydra.runtime
+        choices = runtime.choices
+        _find_again(raw.dataset, Path(runtime.cwd))
     else:
         composed = composition.compose([word for word in run.overrides if HIDDEN not in word])
         raw, choices = composition.without_hydra(composed), composed.hydra.runtime.choices
@@ -121,6 +124,13 @@ def _config_of(run: Place, device: str) -> Config:
     if raw.tracking.uri and HIDDEN in raw.tracking.uri:
         raw.tracking.uri = None  # the environment has to say it
     return parse(raw, dict(choices), run.overrides)
+
+
+def _find_again(dataset: DictConfig, beginning: Path) -> None:
+    """A relative path was meant from where the run was started."""
+    for key in PATHS:
+        if key in dataset and dataset[key] and (beginning / str(dataset[key])).exists():
+            dataset[key] = str(beginning / str(dataset[key]))
 
 
 def _load(model: nn.Module, run: Place, outcome: Outcome) -> None:
