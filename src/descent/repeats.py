@@ -50,6 +50,8 @@ def train_all(config: Config, directory: Path, train_one: TrainOne, after_each: 
             return repeated.read(parent).objective
         parent, parts = resuming.adopt(parent, config, assembly.assemble(config))
         name, began = record.run_name(config), (parent.directory / "0").exists()
+        if not began:
+            _rehearse(config)
         with (
             open_run(record.destination(config), directory, name=name, tags=config.tags, **parent.ids) as run,
             interruptible(),
@@ -64,6 +66,12 @@ def train_all(config: Config, directory: Path, train_one: TrainOne, after_each: 
         parent = parent.kept(state="finished", where=run.where)
     repeated.show(Console(), config, found, parent)
     return found.objective
+
+
+def _rehearse(config: Config) -> None:
+    """Folds differ by a sample: what only a later one's size makes impossible shows before the first is trained."""
+    for repeat in repeats_of(config)[1 : config.folds if config.fold is None else 1]:
+        assembly.assemble(config_of(config, repeat))
 
 
 def _each(

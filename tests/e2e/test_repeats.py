@@ -338,6 +338,15 @@ def test_a_running_mean_is_handed_out_and_what_takes_it_may_end_the_run(tmp_path
     assert (tmp_path / "pruned" / "0").exists() and not (tmp_path / "pruned" / "1").exists()
 
 
+def test_what_only_a_later_fold_cannot_train_is_refused_before_the_first(tmp_path):
+    """90 rows in folds of 23, 23, 22 and 22: the third trains on 68, and 67 leave a minibatch of one."""
+    sized = ["folds=4", "batch_size=67", "dataset.samples=100", "regularization=[batch_norm]", "hydra.run.dir=run"]
+    code, said = command(tmp_path, *sized, "tracking=none")
+    assert code == 2 and said.startswith("batch_size: got 67"), said
+    assert list(tmp_path.iterdir()) == []
+    assert command(tmp_path, *sized, "tracking=none", "fold=0")[0] == 0
+
+
 def test_what_cannot_be_built_leaves_nothing(tmp_path):
     code, said = command(tmp_path, "seeds=2", "optimizer.betas=[2.0,0.9]", "hydra.run.dir=run", "tracking=none")
     assert code == 2 and list(tmp_path.iterdir()) == [], said
