@@ -9,7 +9,7 @@ SHORTEST_PATH = 24
 
 
 def fault(file: Path, what: str, do: str = "") -> DataError:
-    """`file: what; do`, unless `what` says what to do. A long path loses its beginning: the file's name is looked for."""
+    """`file: what; do`, or `what` alone if that says it. A long path loses its beginning: the name is looked for."""
     tail = cut(f": {what}; {do}" if do else f": {what}", LONGEST_LINE - SHORTEST_PATH)
     room = LONGEST_LINE - len(tail)
     shown = " ".join(str(file).split())
