@@ -125,6 +125,12 @@ def with_parts(**classes: list[str]) -> Callable[[Path], object]:
     return spoil
 
 
+def cut_before_y(root: Path) -> None:
+    """X is the first element after the header of 128 bytes, and says how long it is."""
+    content = (root / TRAIN).read_bytes()
+    (root / TRAIN).write_bytes(content[: 136 + int.from_bytes(content[132:136], "little")])
+
+
 GOOD_X, GOOD_Y = noise(32, 32, 3, 4), np.array([[1], [2], [10], [9]], np.uint8)
 FEW = idx(noise(40, 28, 28))
 MNIST = [
@@ -220,18 +226,17 @@ CIFAR = [
 SVHN = [
     Case("missing", gone(TEST), rf"{TEST}: missing; put it and the other one of svhn there"),
     Case("not as published", lambda root: None, rf"{TRAIN}: MD5 \w+…, published e26dedcc…", ("dataset.verify=true",)),
-    Case("empty", put(TRAIN, b""), rf"{TRAIN}: no readable MATLAB file"),
-    Case("no MATLAB file", put(TRAIN, noise(4000).tobytes()), rf"{TRAIN}: no readable MATLAB file"),
+    Case("empty", put(TRAIN, b""), rf"{TRAIN}: no MATLAB 5 file: bytes 126 and 127 are not IM"),
+    Case("no MATLAB file", put(TRAIN, noise(4000).tobytes()), rf"{TRAIN}: no MATLAB 5 file"),
     Case(
-        "cut off",
-        changed(TRAIN, lambda old: old[:5000]),
-        rf"{TRAIN}: there is no y in it, but X; cut off\? get the file",
+        "cut off", changed(TRAIN, lambda old: old[:5000]), r"it ends at byte 5000 of \d+ in the element at offset 128"
     ),
-    Case("cut off in y", changed(TRAIN, lambda old: old[:-20]), rf"{TRAIN}: no readable MATLAB file"),
     Case(
-        "damaged",
-        changed(TRAIN, lambda old: old[:5000] + b"\0" * 50 + old[5050:]),
-        rf"{TRAIN}: no readable MATLAB file",
+        "cut off in y", changed(TRAIN, lambda old: old[:-20]), r"it ends at byte \d+ of \d+ in the element at offset 1"
+    ),
+    Case("cut off before y", cut_before_y, r"there is no y in it, but X; cut off\? get the file again"),
+    Case(
+        "damaged", changed(TRAIN, lambda old: old[:5000] + bytes(50) + old[5050:]), "damaged: .*element at offset 128"
     ),
     Case(
         "MATLAB 7.3",

@@ -151,11 +151,12 @@ def _refuse_labels(layout: Layout, file: Path, labels: Any, images: int) -> None
         raise fault(file, f"{layout.labels} has {count} for {images} images", "there is one a row")
     for row, label in enumerate(labels):
         if type(label) is not int or not 0 <= label < layout.classes:
-            raise fault(file, f"label {label} in row {row}", f"allowed 0 to {layout.classes - 1}")
+            shown = label if isinstance(label, str) or (type(label) is int and abs(label) < 1 << 63) else "of no number"
+            raise fault(file, f"label {shown} in row {row}", f"allowed 0 to {layout.classes - 1}")
 
 
 def _names(layout: Layout, file: Path, content: bytes) -> tuple[str, ...]:
     names = read_batch(file, content).get(layout.names)
-    if not isinstance(names, list) or len(names) != layout.classes:
+    if not isinstance(names, list) or len(names) != layout.classes or not all(isinstance(name, str) for name in names):
         raise fault(file, f"{layout.names} has no {layout.classes} names", FROM_HERE)
-    return tuple(str(name) for name in names)
+    return tuple(names)

@@ -1,5 +1,6 @@
 """One image file as bytes of [channels, height, width]."""
 
+import logging
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -31,6 +32,7 @@ MOST_PIXELS = 1 << 26  # 67 million: 200 MB of colour
 ORIENTATION, ON_ITS_SIDE = 0x0112, range(5, 9)  # the EXIF tag, and its values that swap width and height
 
 T = TypeVar("T")
+logging.getLogger("PIL").setLevel(logging.CRITICAL)  # what it logs of a damaged file, it raises as well
 
 
 class Header(NamedTuple):

@@ -6,6 +6,7 @@ What a pickle asks for by name is looked up in a table of stand-ins of ours; the
 import io
 import math
 import pickle
+import pickletools
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import numpy as np
 
 from descent.data.faults import fault
 
+MOST = 1 << 31
 FROM_HERE = "get the file again from where it is published"
 
 
@@ -42,6 +44,8 @@ class _Array:
     def bytes(self) -> np.ndarray:
         """The array, if it is one of unsigned bytes in the usual order."""
         _, shape, kind, is_fortran, content = self.state
+        if not all(type(size) is int and 0 <= size < MOST for size in shape):
+            raise ValueError("an array of no size")
         if not isinstance(kind, _Type) or kind.code not in ("u1", "|u1") or is_fortran is True:
             raise ValueError(f"an array of {getattr(kind, 'code', kind)}, expected unsigned bytes in C order")
         if isinstance(content, str):  # of Python 2
@@ -85,6 +89,7 @@ def read_batch(file: Path, content: bytes) -> dict[str, Any]:
     """The dictionary of a batch: values with byte arrays as NumPy's, keys as text."""
     stream = io.BytesIO(content)
     try:
+        _refuse_far_places(stream)
         batch = _Unpickler(stream, encoding="latin1").load()
         if not isinstance(batch, dict):
             raise ValueError(f"it holds {type(batch).__name__}, expected a dict")
@@ -96,5 +101,17 @@ def read_batch(file: Path, content: bytes) -> dict[str, Any]:
         raise fault(file, f"no batch: {said} at offset {stream.tell()}", FROM_HERE) from None
 
 
-def _text(value: Any) -> str:
-    return value.decode("latin1") if isinstance(value, bytes) else str(value)
+def _refuse_far_places(stream: io.BytesIO) -> None:
+    """A pickle keeps what it needs again in numbered places, for which the unpickler makes room: a damaged number is
+    gigabytes. Nor is anything as long as it says where less follows.
+    """
+    for count, (opcode, argument, _) in enumerate(pickletools.genops(stream)):
+        if opcode.name in ("PUT", "BINPUT", "LONG_BINPUT") and (argument or 0) > count:
+            raise ValueError(f"a value is kept in place {argument} of {count}")
+    stream.seek(0)
+
+
+def _text(key: Any) -> str:
+    if not isinstance(key, str | bytes):
+        raise ValueError(f"a key of type {type(key).__name__}")
+    return key.decode("latin1") if isinstance(key, bytes) else key

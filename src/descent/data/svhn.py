@@ -1,7 +1,6 @@
 """Street View House Numbers, cropped digits: two MATLAB files."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -9,10 +8,10 @@ from torch import Tensor
 
 from descent.data import known
 from descent.data.faults import fault
+from descent.data.mat import AGAIN, read_mat
 from descent.data.source import Source
 
 CLASSES = 10
-AGAIN = "get the file again"
 
 
 def svhn(root: str, download: bool, verify: bool) -> Source:
@@ -35,44 +34,27 @@ def _part(root: Path, part: str, download: bool, verify: bool) -> tuple[Tensor, 
 
 
 def _arrays(file: Path) -> tuple[np.ndarray, np.ndarray]:
-    """X and y, of which types and shapes are looked at before a byte of them is unpacked."""
-    from scipy.io import loadmat, whosmat
-
-    declared = {name: (kind, shape) for name, shape, kind in _or_fault(file, lambda: whosmat(file))}
+    """X and y, as they are declared and of one length."""
+    found = read_mat(file, ("X", "y"))
     for name in ("X", "y"):
-        if name not in declared:
-            raise fault(
-                file,
-                f"there is no {name} in it, but {', '.join(sorted(declared)) or 'nothing'}",
-                "cut off? get the file again",
-            )
-    kind, shape = declared["X"]
-    if kind != "uint8" or shape[:3] != (32, 32, 3) or len(shape) != 4:
-        raise fault(file, f"X is {_shown(shape)} of {kind}", "allowed 32x32x3xN of uint8")
-    count = shape[3]
-    if declared["y"][1] not in ((count, 1), (1, count)) or not count:
-        raise fault(file, f"y is {_shown(declared['y'][1])} for {count} images", "there is one label an image")
-    loaded = _or_fault(file, lambda: loadmat(file, variable_names=["X", "y"]))
-    return loaded["X"], _labels(file, loaded["y"].ravel())
+        if name not in found:
+            raise fault(file, f"there is no {name} in it, but {' '.join(found) or 'neither X'}", f"cut off? {AGAIN}")
+    images, labels = found["X"], found["y"]
+    if images.kind != "uint8" or images.values is None or images.shape[:3] != (32, 32, 3) or len(images.shape) != 4:
+        raise fault(file, f"X is {_shown(images.shape)} of {images.kind}", "allowed 32x32x3xN of uint8")
+    count = images.shape[3]
+    if labels.shape not in ((count, 1), (1, count)) or not count:
+        raise fault(file, f"y is {_shown(labels.shape)} for {count} images", "there is one label an image")
+    if labels.values is None:
+        raise fault(file, f"y is of {labels.kind}", "allowed numbers")
+    return images.values.astype(np.uint8, copy=False), _labels(file, labels.values.ravel())
 
 
 def _labels(file: Path, labels: np.ndarray) -> np.ndarray:
-    if labels.dtype.kind not in "uif":
-        raise fault(file, f"y is of {labels.dtype}", "allowed numbers")
     wrong = np.flatnonzero(~np.isin(labels, np.arange(1, CLASSES + 1)))
     if len(wrong):
         raise fault(file, f"label {labels[wrong[0]]} in row {wrong[0]}", "allowed 1 to 10, where 10 is the digit 0")
     return labels.astype(np.int64)
-
-
-def _or_fault(file: Path, read: Any) -> Any:
-    try:
-        return read()
-    except NotImplementedError:
-        raise fault(file, "a MATLAB 7.3 file", "save it with -v7, or get the published file") from None
-    except Exception as error:  # scipy raises what a damaged byte leads it to
-        said = str(error) or type(error).__name__
-        raise fault(file, f"no readable MATLAB file ({said})", AGAIN) from None
 
 
 def _shown(shape: tuple[int, ...]) -> str:

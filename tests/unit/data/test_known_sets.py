@@ -4,20 +4,24 @@ import gzip
 import hashlib
 import pickle
 from collections import namedtuple
+from contextlib import suppress
 
 import numpy as np
 import pytest
 import torch
 import torchvision
+from scipy.io import loadmat, savemat
 
 from descent.data import known
 from descent.data.cifar import LAYOUTS, cifar
 from descent.data.idx import read_idx
+from descent.data.mat import read_mat
 from descent.data.mnist import idx_images
 from descent.data.plain_pickles import STAND_INS, read_batch
 from descent.data.svhn import svhn
 from descent.errors import DataError
 from reference import tiny_sets
+from reference.tiny_sets import noise
 
 Point = namedtuple("Point", "x y")
 
@@ -141,6 +145,24 @@ def test_a_pickle_runs_nothing(tmp_path, monkeypatch, content):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"}r\xff\xff\xff\x7f.", "a value is kept in place 2147483647 of 1"),
+        (b"}q\x07.", "a value is kept in place 7 of 1"),
+        (b"}p99\n.", "a value is kept in place 99 of 1"),
+        (b"\x8e\xff\xff\xff\xff\xff\xff\xff\x0f.", "offset"),
+        (b"T\xff\xff\xff\x7fabc.", "only 3 remain|offset"),
+        (b"](K\x01K\x02e", "offset"),
+        (b"}(K\x01K\x02u.", "a key of type int"),
+        (b".", "offset"),
+    ],
+)
+def test_a_damaged_number_asks_for_no_room(tmp_path, content, says):
+    with pytest.raises(DataError, match=says):
+        read_batch(tmp_path / "batch", content)
+
+
 @pytest.mark.parametrize("name", [b"_codecs\nencode", b"numpy\ndtype", b"numpy.core.multiarray\n_reconstruct"])
 @pytest.mark.parametrize("state", [b"}U\x04nameU\x01xs", b"N}U\x0c__defaults__N}s\x86"])
 def test_a_pickle_changes_nothing(tmp_path, name, state):
@@ -158,6 +180,53 @@ def test_svhn_is_what_was_written_with_zero_as_class_zero(tmp_path):
         for row, image in enumerate(inputs):
             assert np.array_equal(image.permute(1, 2, 0), written[f"{part} X"][..., row])
         assert targets.tolist() == [int(label) if label < 10 else 0 for label in written[f"{part} y"].ravel()]
+
+
+@pytest.mark.parametrize("compressed", [True, False])
+@pytest.mark.parametrize("dtype", ["u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "f4", "f8"])
+def test_matlab_files_are_what_scipy_writes_and_reads(tmp_path, compressed, dtype):
+    written = {name: noise(*shape).astype(dtype) for name, shape in (("X", (3, 4, 2, 5)), ("y", (2, 1)), ("z", (1, 3)))}
+    file = tmp_path / "x.mat"
+    savemat(file, {**written, "text": "words", "cell": np.array([[1, "a"]], object)}, do_compression=compressed)
+    theirs = loadmat(file)
+    found = read_mat(file, ("X", "y", "z", "text", "cell"))
+    for name in written:
+        assert np.array_equal(found[name].values, theirs[name])
+        assert (found[name].shape, found[name].values.dtype) == (theirs[name].shape, theirs[name].dtype)
+    assert (found["text"].values, found["cell"].values, found["cell"].kind) == (None, None, "cell")
+    assert list(read_mat(file, ("y",))) == ["y"]
+
+
+FUZZED = {
+    "mnist": ("train-images-idx3-ubyte.gz", idx_images),
+    "cifar10": ("cifar-10-batches-py/data_batch_1", cifar),
+    "svhn": ("train_32x32.mat", svhn),
+}
+
+
+@pytest.mark.parametrize("way", ["changed", "cut", "grown"])
+@pytest.mark.parametrize("name", FUZZED)
+def test_any_damage_is_read_or_refused(tmp_path, name, way):
+    """Forty bytes here and there, by a fixed draw; what is not noticed reads as other pixels."""
+    tiny_sets.write(name, tmp_path)
+    if name == "cifar10":
+        tiny_sets.cifar(tmp_path / "data" / name, packed=False)
+        (tmp_path / "data" / name / "cifar-10-python.tar.gz").unlink()
+    if name == "svhn":
+        arrays = {"X": noise(32, 32, 3, 4), "y": np.array([[1], [2], [3], [10]])}
+        savemat(tmp_path / "data" / name / "train_32x32.mat", arrays, do_compression=False)
+    random = np.random.default_rng(0)
+    file = tmp_path / "data" / name / FUZZED[name][0]
+    good, named = file.read_bytes(), [] if name == "svhn" else [name]
+    for _ in range(40):
+        content, at = bytearray(good), int(random.integers(min(len(good), 400)))
+        if way == "cut":
+            content = content[: random.integers(len(good))]
+        else:
+            content[at : at + (way == "changed")] = random.bytes(1 if way == "changed" else 3)
+        file.write_bytes(content)
+        with suppress(DataError):
+            assert len(FUZZED[name][1](*named, str(tmp_path / "data" / name), False, False).test[1]) >= 10
 
 
 @pytest.mark.parametrize("kind", ["published", "tiny"])
