@@ -14,6 +14,7 @@ from torchvision.datasets import CIFAR10
 
 from descent.assembly import load
 from descent.data import known
+from e2e.refusals import PROJECT
 from e2e.test_bad_files import SHORT, own
 from reference import tiny_sets
 from reference.answers import answering
@@ -30,9 +31,6 @@ class Way(NamedTuple):
 
 WAYS = {
     "mnist": Way(tiny_sets.mnist, "mnist", [36, 4, 10]),
-    "mnist unpacked": Way(lambda root: tiny_sets.mnist(root, packed=False), "mnist", [36, 4, 10]),
-    "fashion_mnist": Way(tiny_sets.mnist, "fashion_mnist", [36, 4, 10]),
-    "kmnist": Way(tiny_sets.mnist, "kmnist", [36, 4, 10]),
     "cifar10": Way(tiny_sets.cifar, "cifar10", [90, 10, 20]),
     "cifar10 unpacked": Way(lambda root: tiny_sets.cifar(root, packed=False), "cifar10", [90, 10, 20]),
     "cifar100": Way(lambda root: tiny_sets.cifar(root, CIFAR100), "cifar100", [18, 2, 20]),
@@ -106,7 +104,7 @@ def test_where_the_files_are_makes_no_other_training(tmp_path, run_here):
     assert [one for one in (tmp_path / "out").iterdir() if one.name == "earlier"] == []
 
 
-@pytest.mark.parametrize("way", [["loader.stream=true"], ["loader.stream=true", "loader.workers=1"], []])
+@pytest.mark.parametrize("way", [[], ["loader.stream=true", "loader.workers=1"]])
 def test_images_in_a_file_are_trained_on_to_the_same_bits(tmp_path, run_here, way):
     tiny_sets.images(tmp_path / "data" / "image_folder")
     command = [*own("image_folder"), *SHORT, "batch_size=7", "epochs=2"]
@@ -117,3 +115,26 @@ def test_images_in_a_file_are_trained_on_to_the_same_bits(tmp_path, run_here, wa
     ]
     assert weights[0] == weights[1]
     assert [one.name for one in (tmp_path / "data").iterdir()] == ["image_folder"]
+
+
+PREPARE = PROJECT / "src" / "prepare.py"
+
+
+@pytest.mark.parametrize("dataset", ["image_folder", "cifar10"])
+def test_prepared_files_are_streamed_to_the_same_bits(tmp_path, run_here, dataset):
+    tiny_sets.write(dataset, tmp_path)
+    unpacked = ["dataset.in_memory=false"] if dataset == "image_folder" else []
+    train = [*own(dataset), *SHORT, "batch_size=7"]
+    assert run_here([*train, "hydra.run.dir=before"]).code == 0
+    said = run_here([*own(dataset), *unpacked], script=PREPARE)
+    assert (said.code, said.err) == (0, "")
+    assert run_here([*train, "loader.stream=true", "hydra.run.dir=after"]).code == 0
+    results = [json.loads((tmp_path / name / "results.json").read_text()) for name in ("before", "after")]
+    assert results[0]["weights_sha256"] == results[1]["weights_sha256"]
+    assert results[0]["predictions_sha256"] == results[1]["predictions_sha256"]
+    arrays = list((tmp_path / "data" / "prepared" / dataset).glob("*/train_inputs.npy"))
+    assert np.load(arrays[0], mmap_mode="r").dtype == np.uint8
+    arrays[0].write_bytes(arrays[0].read_bytes()[:-1] + b"\xff\x00")
+    damaged = run_here([*train, "hydra.run.dir=damaged"])
+    assert (damaged.code, damaged.err.count("\n")) == (3, 1)
+    assert "train_inputs.npy" in damaged.err
