@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 BLOCK = 4096
+FEW = 20  # classes
 
 
 class Measures(Protocol):
@@ -44,24 +45,36 @@ def confusion(outputs: Tensor, targets: Tensor, classes: int) -> Tensor:
 
 
 class Classification:
-    """Sums, one a class: samples that were right (and one of those that were not), samples, predictions."""
+    """Sums: the confusion matrix of few classes; of many what is needed of it, so that there may be any number.
+
+    That is, one a class: samples that were right (and one number of those that were not), samples, predictions.
+    """
 
     def __init__(self, classes: int, ranked: Set[str] = frozenset()) -> None:
         self.classes, self.ranked = classes, ranked
 
     def sums(self, outputs: Tensor, targets: Tensor) -> Tensor:
         guesses, classes = predicted(outputs), self.classes
+        if classes <= FEW:
+            return torch.bincount(torch.add(guesses, targets, alpha=classes), minlength=classes**2)
         right = torch.where(guesses == targets, targets, classes)
         places = torch.cat([right, targets + (classes + 1), guesses + (2 * classes + 1)])
         return torch.bincount(places, minlength=3 * classes + 1)
 
     def metrics(self, sums: Tensor) -> dict[str, float]:
-        counts = sums.cpu().numpy()
-        right, support, claimed = counts[: self.classes], *np.split(counts[self.classes + 1 :], 2)
-        scores = per_class(right, support, claimed)
-        there = support + claimed > 0
-        macro = {name: float(values[there].mean()) for name, values in scores.items()}
-        return {"accuracy": int(right.sum()) / int(support.sum()), **macro}
+        right, support, claimed = self._counts(sums.cpu().numpy())
+        both = support + claimed
+        shares = (right / np.maximum((claimed, support, both), 1)).sum(1) / np.count_nonzero(both)
+        precision, recall, half_f1 = shares.tolist()
+        accuracy = int(right.sum()) / int(support.sum())
+        return {"accuracy": accuracy, "precision": precision, "recall": recall, "f1": 2 * half_f1}
+
+    def _counts(self, sums: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], ...]:
+        """Of each class, what was right, what was there, what was predicted."""
+        if self.classes <= FEW:
+            table = sums.reshape(self.classes, self.classes)
+            return table.diagonal(), table.sum(1), table.sum(0)
+        return sums[: self.classes], *np.split(sums[self.classes + 1 :], 2)
 
     def ranks(self, outputs: Tensor, targets: Tensor) -> dict[str, float]:
         """Where they mean something: the top five of more than five classes, the AUC where two classes are there."""
