@@ -185,7 +185,7 @@ def _resolve(raw: DictConfig) -> dict[str, Any]:
     try:
         if config.dataset.get("text") is not None:
             config.dataset.kind = "sequence"
-        task, has_validation = config.dataset.task, config.dataset.val_fraction != 0
+        task, has_validation = config.dataset.task, config.dataset.get("val_fraction") != 0
         if task in METRICS and config.objective == "auto":
             config.objective = f"val/{OBJECTIVE[task]}" if has_validation else "train/loss"
         if task in METRICS and config.direction == "auto" and str(config.objective).split("/")[-1] in METRICS[task]:

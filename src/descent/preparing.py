@@ -12,9 +12,9 @@ from rich.table import Table
 
 from descent.config import Config, located, project_root
 from descent.data import cache
-from descent.data.manifest import Manifest, plain_settings
+from descent.data.manifest import Manifest, plain_settings, shown
 from descent.data.split import Data
-from descent.errors import DataError
+from descent.errors import DataError, EnvironmentFault
 from descent.rules import refuse
 
 FOLDER = "data/prepared"
@@ -77,8 +77,12 @@ def _prepare(config: Config) -> None:
     try:
         manifest, state = cache.verified(place, settings, origin), "current"
     except DataError:
-        manifest = cache.write(place, assembly.load(_fresh(config)), settings, origin)
-        state = "prepared"
+        data = assembly.load(_fresh(config))
+        try:
+            manifest, state = cache.write(place, data, settings, origin), "prepared"
+        except OSError as error:
+            hint = "free or choose another place with dataset.cache=…"
+            raise EnvironmentFault(f"{shown(place)}: {error.strerror or error}; {hint}") from error
     console = Console()
     console.print(_table(manifest, state))
     console.print(f"{state}: {place}", soft_wrap=True)

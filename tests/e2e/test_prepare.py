@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from descent.data.manifest import shown
+from descent.data.manifest import fault
 from e2e.refusals import PROJECT, Bad, check
 
 PREPARE = PROJECT / "src" / "prepare.py"
@@ -50,30 +50,30 @@ def test_training_on_it_comes_to_the_same_bits(run_here, tmp_path):
     manifest.write_text("")
     assert digest(run_here, tmp_path, *knobs, "dataset.cache=null") == plain
     assert digest(run_here, tmp_path, "dataset.resize=6") != plain, "other settings have another place"
-    check(
-        Bad("", f"…/prepared/digits/{manifest.parent.name}/manifest.json", says="prepare.py makes it anew", code=3),
-        *refused(run_here, tmp_path, *knobs),
-    )
+    refused(run_here, tmp_path, knobs, manifest, "cannot be read: JSONDecodeError")
     assert "prepared" in run_here(knobs, PREPARE).out
     assert digest(run_here, tmp_path, *knobs) == plain
 
 
-def refused(run_here, root, *overrides):
-    """What a training is answered, and what it leaves beside the cache."""
+def refused(run_here, root, overrides, file, what):
+    """A training is answered that in one line, with the file's name and what to do, and leaves nothing."""
     before = set(root.iterdir())
     answer = run_here([*TRAIN, *overrides])
-    return answer.code, answer.out, answer.err, sorted(path.name for path in set(root.iterdir()) - before)
+    assert (answer.code, answer.out) == (3, "")
+    assert answer.err == f"{fault(file, what)}\n"
+    assert "python src/prepare.py makes it anew" in answer.err
+    assert set(root.iterdir()) == before
 
 
 def test_a_folder_of_ones_own(run_here, tmp_path):
     own = [*IRIS, "dataset.cache=mine/iris"]
     place = tmp_path / "mine" / "iris"
-    check(Bad("", shown(place), says="is not there", code=3), *refused(run_here, tmp_path, *own))
+    refused(run_here, tmp_path, own, place, "is not there")
     plain = digest(run_here, tmp_path, *IRIS)
     assert run_here(own, PREPARE).code == 0
     assert digest(run_here, tmp_path, *own) == plain
-    answer = refused(run_here, tmp_path, *own, "dataset.split_seed=1")
-    check(Bad("", shown(place / "manifest.json"), says="split_seed=0, and this is split_seed=1", code=3), *answer)
+    said = "was made with split_seed=0, and this is split_seed=1"
+    refused(run_here, tmp_path, [*own, "dataset.split_seed=1"], place / "manifest.json", said)
     assert digest(run_here, tmp_path, *own, "dataset.scaling=unit") != plain, "which is not stored"
 
 
@@ -112,6 +112,48 @@ def test_it_replaces_nothing_but_caches(run_here, tmp_path):
     answer = run_here(["dataset=iris", "dataset.cache=photographs"], PREPARE)
     assert answer.code == 2 and answer.err.startswith("dataset.cache: got ")
     assert [path.name for path in (tmp_path / "photographs").iterdir()] == ["one.png"]
+
+
+def test_a_place_that_cannot_be_written(run_here, tmp_path):
+    (tmp_path / "file").write_text("")
+    answer = run_here(["dataset=iris", "dataset.cache=file/iris"], PREPARE)
+    assert answer.code == 4
+    assert answer.err.strip().endswith("free or choose another place with dataset.cache=…")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_files_that_have_changed_since_are_noticed(run_here, tmp_path):
+    table = tmp_path / "orchard.csv"
+    shutil.copy(PROJECT / "examples" / "orchard.csv", table)
+    how = [
+        "dataset=csv",
+        "dataset.path=orchard.csv",
+        "dataset.target=fruit",
+        "dataset.ignore=[id,note]",
+        "batch_size=8",
+    ]
+    plain = digest(run_here, tmp_path, *how)
+    assert run_here(how, PREPARE).code == 0
+    assert digest(run_here, tmp_path, *how) == plain
+    lines = table.read_text().splitlines()
+    table.write_text("\n".join(lines[:-1]) + "\n")
+    [manifest] = manifests(tmp_path)
+    refused(run_here, tmp_path, how, manifest, "was made from files that have changed since")
+    assert "prepared" in run_here(how, PREPARE).out
+    assert digest(run_here, tmp_path, *how) != plain
+
+
+def test_what_an_encoding_needs_is_kept(run_here, tmp_path):
+    how = ["dataset=csv", f"dataset.path={PROJECT}/examples/orchard.csv", "dataset.target=fruit", "dataset.text=note"]
+    how += ["model=lstm", "model.hidden=4", "batch_size=8"]
+    found = []
+    for prepared in (False, True):
+        if prepared:
+            assert run_here(how, PREPARE).code == 0
+        assert run_here([*TRAIN, "hydra.run.dir=run", *how]).code == 0
+        found.append((tmp_path / "run" / "encoding.json").read_bytes())
+        shutil.rmtree(tmp_path / "run")
+    assert found[0] == found[1]
 
 
 def test_help_is_its_docstring(run_here):

@@ -22,6 +22,9 @@ from descent.data.manifest import SPLITS, Array, Manifest, fault, plain_settings
 from descent.data.split import Data, Split
 from descent.durable import UNFINISHED, sync_directory, write_durably
 from descent.errors import UsageError
+from descent.rules import cut
+
+LONGEST_VALUE = 40
 
 
 def write(place: Path, data: Data, settings: Mapping[str, Any], origin: Mapping[str, Any]) -> Manifest:
@@ -68,7 +71,8 @@ def verified(place: Path, settings: Mapping[str, Any], origin: Mapping[str, Any]
     manifest = manifests.read(file)
     for key, value in plain_settings(settings).items():
         if manifest.settings.get(key) != value:
-            raise fault(file, f"was made with {key}={manifest.settings.get(key)}, and this is {key}={value}")
+            made = cut(f"{key}={manifest.settings.get(key)}", LONGEST_VALUE)
+            raise fault(file, f"was made with {made}, and this is {cut(f'{key}={value}', LONGEST_VALUE)}")
     if any(manifest.origin.get(key) != stamp for key, stamp in plain_settings(origin).items()):
         raise fault(file, "was made from files that have changed since")
     for name, array in manifest.arrays.items():

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from descent.data import faults
 from descent.errors import DataError
 
 NAME = "manifest.json"
@@ -51,7 +52,7 @@ def shown(path: Path) -> str:
 
 def fault(path: Path, what: str) -> DataError:
     """One line that names the file and what to do."""
-    return DataError(f"{shown(path)}: {what}; {AGAIN}")
+    return faults.fault(path, what, AGAIN)
 
 
 def dumped(manifest: Manifest) -> bytes:

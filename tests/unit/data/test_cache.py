@@ -267,6 +267,7 @@ BAD = {
     "a negative shape": (edited(arrays__train_inputs__shape=[30, -3]), f"{MANIFEST}: train_inputs has shape"),
     "a shape of other rows": (edited(arrays__train_inputs__shape=[31, 3]), f"{MANIFEST}: train_inputs has shape"),
     "other settings": (edited(settings__fraction=0.25), "was made with fraction=0.25, and this is fraction=0.5"),
+    "a long setting": (edited(settings__fraction="x" * 900), "was made with fraction=xxx"),
     "a setting too few": (edited(settings__fraction=...), f"{MANIFEST}: was made with fraction=None"),
     "other files": (edited(origin__path=[1, 101, 2**60]), f"{MANIFEST}: was made from files that have changed"),
     "other class counts": (edited(class_counts__train=[14, 16]), f"{TARGETS}: has other classes"),

@@ -71,3 +71,24 @@ def test_the_knobs_reach_the_data(composed):
 def test_a_table_of_fewer_columns(composed):
     whole, some = (load(composed("dataset=synthetic", *more)) for more in ([], ["dataset.features=[5,0]"]))
     assert torch.equal(some.train.inputs, whole.train.inputs[:, [5, 0]])
+
+
+def test_an_experiment_takes_another_dataset(run_here, tmp_path):
+    (tmp_path / "conf" / "experiment").mkdir(parents=True)
+    lines = ["# @package _global_", "defaults:", "  - override /dataset: iris", "dataset:", "  fraction: 0.5"]
+    (tmp_path / "conf" / "experiment" / "irises.yaml").write_text("\n".join(lines))
+    answer = run_here(["--config-dir", str(tmp_path / "conf"), "experiment=irises", "--cfg", "job"])
+    assert answer.code == 0 and "descent.data.tables.iris" in answer.out
+    assert "fraction: 0.5" in answer.out and "val_split: stratified" in answer.out
+
+
+def test_a_dataset_without_the_common_knobs_is_told_how(run_here, tmp_path):
+    (tmp_path / "conf" / "dataset").mkdir(parents=True)
+    own = tmp_path / "conf" / "dataset" / "mine.yaml"
+    own.write_text("_target_: descent.data.tables.iris\ntask: classification\nkind: table\n")
+    command = ["--config-dir", str(own.parents[1]), "dataset=mine", "epochs=1", "tracking=none"]
+    answer = run_here(command)
+    assert (answer.code, len(answer.err.splitlines())) == (2, 1)
+    assert "begin with defaults: [/every_dataset@_here_, _self_]" in answer.err
+    own.write_text("defaults: [/every_dataset@_here_, _self_]\n" + own.read_text())
+    assert run_here(command).code == 0
