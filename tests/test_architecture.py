@@ -24,7 +24,17 @@ LIGHT = (
     "rules",
     "vocabulary",
 )
-LIGHT += ("durable", "entering", "finding", "identity", "ownership", "place", "recalling", "resuming")
+LIGHT += (
+    "step_contradictions",
+    "durable",
+    "entering",
+    "finding",
+    "identity",
+    "ownership",
+    "place",
+    "recalling",
+    "resuming",
+)
 HEAVY = {"torch", "torchvision", "torchmetrics", "pytorch_lightning", "mlflow", "optuna", "sklearn", "matplotlib"}
 GRAB_BAGS = {"utils", "util", "helpers", "common", "misc", "base", "core"}
 

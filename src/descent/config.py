@@ -22,6 +22,8 @@ OTHER_GROUPS = ("experiment", "trainer", "tracking")
 NODES = (*GROUPS, "loader", "checkpoint", "regularization")
 ABOUT_NODES = ("allowed", "requires")  # keys that describe a node and are no settings of it
 ABOUT_TARGETS = ("_target_", "_partial_")
+FIND = "find"
+UNIT_RATE = 1.0  # what an optimizer is built with until its rate is found: a schedule's factor is then the rate
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ class Tracking:
 class Config:
     """Everything a run is made from. `settings` is the same as nested plain values, for the record."""
 
-    lr: float
+    lr: float | Literal["find"]  # a number once it is found
     weight_decay: float
     batch_size: int | Literal["full"]
     accumulate: int
@@ -116,6 +118,16 @@ class Config:
     def repeated(self) -> bool:
         """Whether they are several, told together."""
         return self.repeats > 1
+
+    @property
+    def is_searched(self) -> bool:
+        """Whether the command leaves lr to us; `settings` say so for ever."""
+        return bool(self.settings["lr"] == FIND)
+
+    def at(self, lr: float) -> "Config":
+        """The same with that learning rate in the place of lr=find."""
+        node = {key: lr if value == FIND else value for key, value in self.settings["optimizer"].items()}
+        return replace(self, lr=lr, optimizer=Component(self.optimizer.choice, node))
 
     @property
     def monitored(self) -> set[str]:
@@ -282,7 +294,7 @@ def _typed(settings: dict[str, Any], choices: Mapping[str, Any]) -> Config:
     }
     items = tuple(Component(name, node) for name, node in sorted(settings["regularization"].items()))
     named = {key: settings[key] for key in Config.__dataclass_fields__ if key in settings and key not in GROUPS}
-    return Config(
+    config = Config(
         **{
             **named,
             **components,
@@ -300,3 +312,4 @@ def _typed(settings: dict[str, Any], choices: Mapping[str, Any]) -> Config:
             "composed": (OmegaConf.create({}), {}),
         }
     )
+    return replace(config.at(UNIT_RATE), lr="find") if config.is_searched else config

@@ -30,7 +30,7 @@ def state_of(engine: "Engine") -> dict[str, Any]:
         "stopped_because": engine.stopped_because,
         "ended": engine.trainer.should_stop and not engine.interrupted,  # by us, or by a callback of Lightning's
         "epoch": engine.epoch_state(),
-        "random": _random_state(),
+        "random": random_state(),
     }
 
 
@@ -84,7 +84,8 @@ def _zeroed(value: Any) -> Any:
     return type(value)(0) if isinstance(value, int) else value
 
 
-def _random_state() -> dict[str, Any]:
+def random_state() -> dict[str, Any]:
+    """Of every generator there is, as plain values and tensors."""
     version, words, gauss = random.getstate()
     name, key, *rest = np.random.get_state(legacy=True)
     return {

@@ -39,6 +39,7 @@ class Place:
     resumed: int = 0
     extended_from: tuple[int, ...] = ()  # totals of epochs that were reached before it was given more
     results: str = RESULTS  # the results' file, in the directory
+    lr_found: float | None = None  # what lr=find came to
     parent: str = ""  # the local id of the run whose repeat it is
     where: str = ""  # the tracking store knows it there
 

@@ -19,6 +19,7 @@ from descent.durable import write_json
 from descent.errors import DataError
 from descent.outcome import Outcome
 from descent.place import RESULTS, Place
+from descent.rate_search import CURVE, PICTURE
 from descent.rules import LONGEST_LINE, cut
 from descent.tasks.measures import class_names, confusion
 from descent.tracking import provenance
@@ -95,6 +96,10 @@ def _first_sitting(run: Run, config: Config, parts: Parts, directory: Path) -> N
         run.text((directory / ".hydra" / "overrides.yaml").read_text(), "config/overrides.yaml")
     run.dataset(parts.data.name, parts.data.digest, "training", config.dataset.target or "", _profile(parts))
     run.metrics({"model/parameters": parts.parameters, "model/multiply_adds": parts.multiply_adds}, 0)
+    if config.is_searched:
+        run.metrics({"lr_found": float(config.lr)}, 0)
+        for name in (CURVE, PICTURE):
+            run.artifact(directory / name)
 
 
 def ending(run: Run, config: Config, parts: Parts, outcome: Outcome, directory: Path) -> None:

@@ -8,7 +8,7 @@ from rich.table import Table
 
 from descent import processes
 from descent.assembly import Parts
-from descent.config import Config
+from descent.config import FIND, Config
 from descent.outcome import Outcome
 from descent.tracking.secrets import mask
 from descent.vocabulary import REPORTED
@@ -50,10 +50,11 @@ def _brief(config: Config, outcome: Outcome) -> str:
 def next_commands(config: Config) -> list[str]:
     """Three commands worth trying after this run: its own, with something changed."""
     other = {"adam": "momentum"}.get(config.optimizer.choice, "adam")
+    rate = float(config.lr)
     return [
         command(config, optimizer=other),
         command(config, regularization="[dropout,early_stopping]", epochs=str(3 * config.epochs)),
-        command(config, "-m", seed="0,1,2", lr=f"{config.lr / 3:.1g},{config.lr:.3g}"),
+        command(config, "-m", seed="0,1,2", lr=f"{rate / 3:.1g},{rate:.3g}"),
     ]
 
 
@@ -63,6 +64,8 @@ def command(config: Config, *flags: str, **changed: str) -> str:
     kept = [
         override for override in config.overrides if override.lstrip("+").split("=")[0].split(".")[0] not in replaced
     ]
+    if config.is_searched and "lr" not in replaced:
+        kept = [override if override != f"lr={FIND}" else f"lr={config.lr}" for override in kept]
     words = [mask(override) for override in kept] + [f"{key}={value}" for key, value in changed.items()]
     return shlex.join(["python", "src/train.py", *flags, *words])
 
@@ -72,7 +75,8 @@ def _settings(config: Config, parts: Parts) -> Table:
     for name, choice in config.choices.items():
         if choice != "none":
             table.add_row(name, choice)
-    table.add_row("lr, batch size, epochs", f"{config.lr:g}, {config.batch_size}, {config.epochs}")
+    rate = f"{config.lr:g}{' (found)' if config.is_searched else ''}"
+    table.add_row("lr, batch size, epochs", f"{rate}, {config.batch_size}, {config.epochs}")
     table.add_row("seed, threads", f"{config.seed}, {parts.threads}")
     table.add_row("parameters, multiply-adds", f"{parts.parameters:,}, {parts.multiply_adds:,}")
     return table

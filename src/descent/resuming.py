@@ -84,7 +84,8 @@ def adopt(run: Place, config: "Config", parts: "Parts") -> tuple[Place, "Parts"]
     """The run with its identity on disk, and its parts with the threads that its first sitting had."""
     threads = run.threads or parts.threads
     if run.identity is None:
-        run = run.kept(identity=identity.identity_of(config, parts.data.digest), threads=threads)
+        found = config.lr if config.is_searched else None
+        run = run.kept(identity=identity.identity_of(config, parts.data.digest), threads=threads, lr_found=found)
     return run, replace(parts, threads=threads)
 
 
@@ -177,6 +178,7 @@ def _show_again(config: "Config", parts: "Parts", run: Place) -> None:
         repeated.show(Console(), config, repeated.read(run), run)
         return
     outcome = record.outcome_of(run)
+    config = config.at(run.lr_found) if run.lr_found else config
     report.show(Console(), config, parts, outcome, run.where, run.directory)
 
 

@@ -8,6 +8,8 @@ from descent.rules import refuse
 
 # Schedules whose factor depends on how long the whole training is.
 OF_THE_TOTAL = ("Cosine", "OneCycle", "Polynomial")
+# Optimizers whose lr is no more than where they begin.
+OWN_LENGTHS = ("Rprop", "LBFGS")
 
 
 def _weight_decay(settings: Mapping[str, Any]) -> None:
@@ -71,4 +73,15 @@ def _growth(settings: Mapping[str, Any]) -> None:
         raise refuse("scheduler.warmup", scheduler["warmup"], f"0 to {before} epochs, before minibatches grow")
 
 
-CHECKS = (_weight_decay, _nesterov, _rprop, _warmup, _growth)
+def _search(settings: Mapping[str, Any]) -> None:
+    """What lr=find cannot measure."""
+    if settings["lr"] != "find":
+        return
+    target = str(settings["optimizer"].get("_target_")).rpartition(".")[2]
+    if target in OWN_LENGTHS:
+        raise refuse("lr", "find", f"a number with optimizer={target.lower()}, which finds its own lengths of steps")
+    if settings["trainer"]["devices"] > 1:
+        raise refuse("lr", "find", "a number with several devices", "find it on one, its report says the number")
+
+
+CHECKS = (_weight_decay, _nesterov, _rprop, _warmup, _growth, _search)

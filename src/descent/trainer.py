@@ -53,6 +53,23 @@ def build_trainer(config: Config, callbacks: list[pl.Callback], loggers: list[An
     )
 
 
+def short_trainer(config: Config, epochs: int) -> pl.Trainer:
+    """For a training that is not the run: on the run's device and in its precision, without any trace."""
+    _silence_lightning(profiling=False)
+    return pl.Trainer(
+        max_epochs=epochs,
+        accelerator="gpu" if device_of(config) == "cuda" else "cpu",
+        devices=1,
+        precision={"32": "32-true", "64": "64-true"}.get(config.precision, config.precision),  # type: ignore[arg-type]
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        use_distributed_sampler=False,
+    )
+
+
 def device_of(config: Config) -> str:
     """`cuda` or `cpu`: what `device=auto` comes to here."""
     return "cuda" if config.device != "cpu" and torch.cuda.is_available() else "cpu"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from descent import assembly, record, repeats, report, resuming
+from descent import assembly, rate_search, record, repeats, report, resuming
 from descent.callbacks.progress import progress
 from descent.config import Config
 from descent.data.split import Data
@@ -30,7 +30,8 @@ def train_one(config: Config, directory: Path, data: Data | None = None, parent:
     with resuming.sitting(config, directory, data, parent) as place:
         if place.finished:
             return record.outcome_of(place)
-        place, parts = resuming.adopt(place, config, assembly.assemble(config, data))
+        config, parts = rate_search.assembled(config, place, data)
+        place, parts = resuming.adopt(place, config, parts)
         name, exact = record.run_name(config), config.determinism == "exact"
         with (
             computing(parts.threads, exact),
