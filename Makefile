@@ -34,6 +34,7 @@ bench: $(READY) ## speed as ratios, measured side by side
 
 pictures: $(READY) ## draw the pictures of docs/ anew
 	@$(BIN)/python examples/augmentation.py docs/pictures/augmentation.png
+	@$(BIN)/python examples/pace.py docs/pictures
 
 lint: $(READY) ## ruff: style and formatting
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

@@ -124,6 +124,11 @@ class Config:
         """Whether the command leaves lr to us; `settings` say so for ever."""
         return bool(self.settings["lr"] == FIND)
 
+    @property
+    def lr_found(self) -> float | None:
+        """What lr=find came to, once it has."""
+        return self.lr if self.is_searched and isinstance(self.lr, float) else None
+
     def at(self, lr: float) -> "Config":
         """The same with that learning rate in the place of lr=find."""
         node = {key: lr if value == FIND else value for key, value in self.settings["optimizer"].items()}

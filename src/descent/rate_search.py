@@ -93,8 +93,8 @@ def search(config: Config, data: Data) -> Found:
 def suggestion(rates: np.ndarray, losses: np.ndarray) -> Found:
     """A tenth of the largest rate at which the smoothed loss still stands within a tenth of its fall above its minimum.
 
-    The steepest point, which is often taken, tells where the first direction is learnt, not what all of them bear: on a
-    quadratic it lies twenty times below the bound of stability, and noise moves it by powers of ten.
+    The steepest point, which is often taken, tells where the first directions are learnt, not what all of them bear: on
+    a round quadratic it lies twenty times below the bound of stability.
     """
     count = _end(losses)
     losses = losses[:count]

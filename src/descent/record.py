@@ -96,8 +96,8 @@ def _first_sitting(run: Run, config: Config, parts: Parts, directory: Path) -> N
         run.text((directory / ".hydra" / "overrides.yaml").read_text(), "config/overrides.yaml")
     run.dataset(parts.data.name, parts.data.digest, "training", config.dataset.target or "", _profile(parts))
     run.metrics({"model/parameters": parts.parameters, "model/multiply_adds": parts.multiply_adds}, 0)
-    if config.is_searched:
-        run.metrics({"lr_found": float(config.lr)}, 0)
+    if config.lr_found is not None:
+        run.metrics({"lr_found": config.lr_found}, 0)
         for name in (CURVE, PICTURE):
             run.artifact(directory / name)
 

@@ -84,8 +84,8 @@ def adopt(run: Place, config: "Config", parts: "Parts") -> tuple[Place, "Parts"]
     """The run with its identity on disk, and its parts with the threads that its first sitting had."""
     threads = run.threads or parts.threads
     if run.identity is None:
-        found = config.lr if config.is_searched else None
-        run = run.kept(identity=identity.identity_of(config, parts.data.digest), threads=threads, lr_found=found)
+        made = identity.identity_of(config, parts.data.digest)
+        run = run.kept(identity=made, threads=threads, lr_found=config.lr_found)
     return run, replace(parts, threads=threads)
 
 

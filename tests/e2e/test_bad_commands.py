@@ -88,6 +88,7 @@ TORCH_FREE = [
     Bad("lr={a:1}", "lr"),
     Bad("lr=fnd", "lr", "find"),
     Bad("lr=find optimizer=rprop", "lr", says="a number with optimizer=rprop"),
+    Bad("lr=find trainer.devices=2", "lr", says="several devices"),
     Bad("lr=find optimizer=lbfgs", "lr", says="a number with optimizer=lbfgs"),
     Bad("-m lr=find,0", "lr", says="got 0"),
     Bad("optimizer.lr=find", "optimizer.lr", says="set lr=find instead"),

@@ -44,6 +44,11 @@ def test_on_a_quadratic_it_is_within_a_decade_below_the_bound(curvatures, scale,
     assert result.edge == pytest.approx(10 * result.lr)
 
 
+def test_the_steepest_point_of_a_round_quadratic_is_far_below_the_bound():
+    smooth = descended([1.0])
+    assert RATES[np.argmin(np.gradient(smooth[RATES < 2]))] < 0.2
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_what_is_not_finite_ends_the_curve(bad):
     losses = np.where(RATES < 0.1, 1 / (1 + 100 * RATES), bad)
@@ -166,6 +171,12 @@ def test_a_run_that_finds_a_number_is_the_run_that_was_given_it(run_here, tmp_pa
     other = run_here([*QUICK, "lr=0.01", "epochs=3", f"hydra.run.dir={searched}"])
     assert other.code == 0 and "started anew: lr find → 0.01" in other.out
     assert kept(searched) is None
+
+
+def test_every_seed_finds_its_own(run_here, tmp_path):
+    answer = run_here([*QUICK, "lr=find", "seeds=2", f"hydra.run.dir={tmp_path / 'run'}"])
+    assert answer.code == 0, answer.err
+    assert kept(tmp_path / "run") is None and kept(tmp_path / "run" / "0") != kept(tmp_path / "run" / "1")
 
 
 def test_in_a_grid_and_dry(run_here, tmp_path):
