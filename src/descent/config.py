@@ -263,7 +263,8 @@ def _obey(path: str, value: Any, rule: str, whole: dict[str, Any]) -> Any:
     try:
         return rules.check(rule, value)
     except rules.Mismatch:
-        raise refuse(path, value, rule, rules.near(str(value), rules.words(rule))) from None
+        meant = "" if isinstance(value, float) else rules.near(str(value), rules.words(rule))  # inf is not `find`
+        raise refuse(path, value, rule, meant) from None
 
 
 def _follow(path: str, value: Any, ways: list[str], whole: dict[str, Any]) -> Any:
