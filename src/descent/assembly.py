@@ -77,17 +77,9 @@ def assemble(config: Config, data: Data | None = None) -> Parts:
     factory = _build("optimizer", config.optimizer)
     optimizer = building.on_model(factory, config.weight_decay)
     _try_optimizer(config, optimizer, model)
-    feed = Feed(
-        batch_size,
-        config.accumulate,
-        chunk,
-        config.loader.drop_last,
-        config.seed,
-        config.loader.stream,
-        config.loader.workers,
-        config.trainer["devices"],
-        config.checkpoint.every,
-    )
+    reading = config.loader.drop_last, config.seed, config.loader.stream, config.loader.workers
+    shared = config.trainer["devices"], config.checkpoint.every
+    feed = Feed(batch_size, config.accumulate, chunk, *reading, *shared)
     recipe = Recipe(
         optimizer=optimizer,
         schedule=_schedule(config, feed.steps(len(data.train))),
