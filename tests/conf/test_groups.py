@@ -22,6 +22,8 @@ EVERY_DATASET = CONF / "every_dataset.yaml"
 CHOICES = {group: sorted(file.stem for file in (CONF / group).glob("*.yaml")) for group in GROUPS}
 SHORT = ["epochs=1", "batch_size=1000"]  # two steps on 1,437 samples
 IMAGES = ["dataset=synthetic", "dataset.kind=image", "dataset.shape=[1,8,8]", "dataset.samples=60", "batch_size=24"]
+SURFACE = ["dataset=synthetic", "dataset.task=regression", "dataset.shape=[2]", "dataset.classes=1",
+           "dataset.samples=60", "batch_size=24", "loss=value"]  # fmt: skip
 
 
 IN_FILES = tiny_sets.SETS
@@ -68,10 +70,17 @@ def small(model: str) -> list[str]:
     return [f"model={model}", *SMALLER.get(model, [])]
 
 
+def data_for(model: str) -> list[str]:
+    return SURFACE if model == "surface" else IMAGES
+
+
 def lacks(model: str, regularization: str) -> str:
-    """What the regularization requires of a model and this one does not take."""
-    group, _, argument = str(read("regularization", regularization).get("requires", "")).partition(".")
-    return argument if group == "model" and argument not in read("model", model) else ""
+    """What the regularization requires of a model and this one does not take, or of its data and they are not."""
+    condition = str(read("regularization", regularization).get("requires", ""))
+    group, _, argument = condition.partition(".")
+    if group == "dataset":
+        return condition if model == "surface" else ""
+    return f"a model that takes {argument}" if group == "model" and argument not in read("model", model) else ""
 
 
 def pairs(*groups: str) -> list[tuple[str, str]]:
@@ -79,12 +88,16 @@ def pairs(*groups: str) -> list[tuple[str, str]]:
 
 
 def trained(config, directory):
-    """Two steps and a validation; the engine tells what came of them."""
+    """Two steps and a validation, with finite losses, that move the weights; the engine tells what came of them."""
     parts = assemble(config)
+    before = [parameter.detach().clone() for parameter in parts.engine.model.parameters()]
     trainer = build_trainer(config, parts.callbacks, [], directory)
     trainer.fit(parts.engine)
     assert trainer.global_step == parts.engine.steps_done == parts.steps == 2
     assert all(math.isfinite(loss) for losses in parts.engine.losses for loss in losses)
+    after = [parameter.detach() for parameter in parts.engine.model.parameters()]
+    assert all(bool(parameter.isfinite().all()) for parameter in after)
+    assert not all(torch.equal(one, other) for one, other in zip(before, after, strict=True))
     return parts.engine
 
 
@@ -151,7 +164,8 @@ def test_an_experiment_begins_with_its_command(file):
 @pytest.mark.parametrize("group", sorted(set(GROUPS) - {"dataset", "experiment", "loss", "regularization", "tracking"}))
 def test_every_choice_trains(composed, tmp_path, group):
     for choice in CHOICES[group]:
-        config = composed(override(group, choice), *two_steps(choice, *SHORT))
+        own = SURFACE if choice == "surface" else []
+        config = composed(override(group, choice), *two_steps(choice, *SHORT), *own)
         assert config.choices.get(group, choice) in (choice, "cross_entropy")
         trained(config, tmp_path)
 
@@ -195,17 +209,12 @@ def test_every_tracking_composes(composed, choice):
     assert composed(f"tracking={choice}", *overrides).tracking.kind == choice
 
 
-@pytest.mark.parametrize("choice", CHOICES["experiment"])
-def test_every_experiment_trains(composed, tmp_path, choice):
-    trained(composed(f"experiment={choice}", *SHORT), tmp_path)
-
-
 # Every choice beside every other: trains, or is refused with its key
 
 
 @pytest.mark.parametrize(("model", "optimizer"), pairs("model", "optimizer"))
 def test_every_model_under_every_optimizer(composed, tmp_path, model, optimizer):
-    shape = two_steps(optimizer, *IMAGES, "epochs=1")
+    shape = two_steps(optimizer, *data_for(model), "epochs=1")
     engine = trained(composed(*small(model), f"optimizer={optimizer}", *shape), tmp_path)
     assert engine.history["train/lr"][0][1] == composed(f"optimizer={optimizer}").lr
 
@@ -228,10 +237,10 @@ def test_every_scheduler_on_every_optimizer(composed, scheduler, optimizer):
 @pytest.mark.parametrize(("regularization", "model"), pairs("regularization", "model"))
 def test_every_regularization_of_every_model(composed, tmp_path, regularization, model):
     def compose():
-        return composed(override("regularization", regularization), *small(model), *IMAGES, "epochs=1")
+        return composed(override("regularization", regularization), *small(model), *data_for(model), "epochs=1")
 
     if missing := lacks(model, regularization):
-        with pytest.raises(UsageError, match=f"^regularization: got {regularization}, .* a model that takes {missing}"):
+        with pytest.raises(UsageError, match=f"^regularization: got {regularization}, allowed with {missing}"):
             compose()
     else:
         assert compose().choices["regularization"] == regularization
@@ -275,7 +284,10 @@ def test_every_loss_on_every_task(composed, tmp_path, loss, task):
     def compose():
         return composed(f"loss={loss}", "dataset=synthetic", f"dataset.task={task}", "batch_size=500", "epochs=1")
 
-    if LOSSES.get(loss, task) != task:
+    if loss == "value":
+        with pytest.raises(UsageError, match=r"^loss: got value, allowed with a model that takes surface"):
+            compose()
+    elif LOSSES.get(loss, task) != task:
         with pytest.raises(UsageError, match=rf"^loss: got {loss}, allowed with dataset.task="):
             compose()
     else:
@@ -290,6 +302,9 @@ def test_every_model_on_every_dataset(composed, tmp_path, model, dataset):
     is_image = read("dataset", dataset)["kind"] == "image"
     if read("model", model).get("requires") == "dataset.kind=image" and not is_image:
         with pytest.raises(UsageError, match=f"^model: got {model}, allowed with dataset.kind=image"):
+            compose()
+    elif model == "surface" and read("dataset", dataset)["task"] != "regression":
+        with pytest.raises(UsageError, match=r"^model: got surface, allowed with dataset.task=regression"):
             compose()
     else:
         assert assemble(compose()).engine.model

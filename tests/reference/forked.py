@@ -47,9 +47,10 @@ def _run(root: Path, arguments: list[str], settings: dict[str, str], script: str
     multiprocessing.set_start_method(None, force=True)  # as in a process that a shell has started
     os.environ.clear()
     os.environ.update(settings)
-    sys.path[:0] = [str(SOURCE), *filter(None, settings.get("PYTHONPATH", "").split(os.pathsep))]
+    file = (SOURCE / script).resolve()
+    sys.path[:0] = [str(file.parent), *filter(None, settings.get("PYTHONPATH", "").split(os.pathsep))]
     os.chdir(root)
-    sys.argv = [str(SOURCE / script), *arguments]
+    sys.argv = [str(file), *arguments]
     try:
         runpy.run_path(sys.argv[0], run_name="__main__")
     finally:
