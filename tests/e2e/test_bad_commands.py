@@ -226,7 +226,7 @@ TORCH_FREE = [
     Bad("objective=accuracy", "objective", "val/accuracy"),
     Bad("objective=val/accurcy", "objective", "val/accuracy"),
     Bad("objective=test/accuracy", "objective", says="the test split decides nothing"),
-    Bad("objective=val/mae", "objective", "val/loss"),
+    Bad("objective=val/mae", "objective", "val/auc"),
     Bad("objective=val/accuracy dataset.val_fraction=0", "objective", says="no validation split"),
     Bad("scheduler=plateau scheduler.monitor=val/lss", "scheduler.monitor", "val/loss"),
     Bad("scheduler=plateau scheduler.monitor=val/loss dataset.val_fraction=0", "scheduler.monitor"),

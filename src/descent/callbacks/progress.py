@@ -2,7 +2,7 @@
 
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytorch_lightning as pl
 from rich.console import Console
@@ -11,6 +11,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRe
 if TYPE_CHECKING:
     from descent.engine import Engine
 
+HIDDEN = ("lr", "gradient_norm", "precision", "recall", "f1", "mse")
 SECONDS_BETWEEN_LINES = 5.0
 
 
@@ -72,9 +73,11 @@ class PlainLines(pl.Callback):
 
 
 def metrics_line(trainer: pl.Trainer) -> str:
-    """The epoch's metrics, short."""
+    """The epoch's metrics, short: those that say most, and the one that decides."""
+    engine = cast("Engine", trainer.lightning_module)
+    decides = engine.recipe.best.objective.partition("/")[2]
     shown = {name: value for name, value in trainer.callback_metrics.items() if name.startswith(("train/", "val/"))}
-    hidden = ("train/lr", "train/gradient_norm")
+    hidden = {f"{split}/{name}" for split in ("train", "val") for name in HIDDEN if name != decides}
     return "  ".join(f"{name} {float(value):.4g}" for name, value in shown.items() if name not in hidden)
 
 

@@ -40,6 +40,10 @@ def test_plain_lines_show_the_epoch_that_ended_the_training(monkeypatch):
     assert [line.split()[1] for line in text.splitlines()] == ["1/50", f"{run.outcome.epochs}/50"]
 
 
+def test_the_metric_that_decides_is_shown():
+    assert "val/f1" in shown(PlainLines, "epochs=1", "objective=val/f1")[2]
+
+
 def test_one_epoch_is_one_line():
     assert len(shown(PlainLines, "epochs=1")[2].splitlines()) == 1
 
