@@ -9,6 +9,7 @@ from descent.contradictions import OURS, lookup, refuse_batches, refuse_doubled_
 from descent.errors import UsageError
 
 FINE = {
+    "lr": 0.1,
     "batch_size": 10,
     "accumulate": 1,
     "epochs": 3,
