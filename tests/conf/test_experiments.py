@@ -92,6 +92,11 @@ EMBEDDED = {
     "landscape": ["epochs=2"],
     "capacity": ["epochs=2", "batch_size=full"],
     "batch_growth": ["epochs=1", "batch_size=1000"],
+    "breast_cancer": ["epochs=2", "batch_size=full"],
+    "diabetes": ["epochs=2", "batch_size=full"],
+    "digits_lstm": ["epochs=1", "batch_size=1000"],
+    "digits_mlp": ["epochs=1", "batch_size=1000"],
+    "digits_vgg": ["epochs=1", "batch_size=1000"],
 }  # fmt: skip
 
 
