@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -59,15 +60,19 @@ def settings_of(config: Config) -> dict[str, Any]:
 
 
 def origin_of(config: Config) -> dict[str, Any]:
-    """Size and time of the files that the data is read from, by the setting that names them."""
+    """A digest of names, sizes and times of the files that the data is read from, by the setting that says where."""
     settings = located(config.dataset).settings
     return {key: _stamp(Path(settings[key])) for key in PLACES if key in settings and Path(settings[key]).exists()}
 
 
-def _stamp(place: Path) -> list[int]:
-    files = [place] if place.is_file() else (file for file in place.rglob("*") if file.is_file())
-    stats = [file.stat() for file in files]
-    return [len(stats), sum(stat.st_size for stat in stats), max((stat.st_mtime_ns for stat in stats), default=0)]
+def _stamp(place: Path) -> str:
+    """Of every file, linked folders' too: one that has moved to another class is as old and as large as before."""
+    found = {place, *place.rglob("*"), *place.glob("*/*"), *place.glob("*/*/*")}
+    digest = hashlib.sha256()
+    for file in sorted(file for file in found if file.is_file()):
+        stat = file.stat()
+        digest.update(os.fsencode(file.relative_to(place)) + f"\0{stat.st_size} {stat.st_mtime_ns}\0".encode())
+    return digest.hexdigest()
 
 
 def _prepare(config: Config) -> None:
@@ -78,6 +83,8 @@ def _prepare(config: Config) -> None:
         manifest, state = cache.verified(place, settings, origin), "current"
     except DataError:
         data = assembly.load(_fresh(config))
+        if config.dataset.settings.get("download"):
+            origin = origin_of(config)  # with what has just come
         try:
             manifest, state = cache.write(place, data, settings, origin), "prepared"
         except OSError as error:

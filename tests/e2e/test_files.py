@@ -20,6 +20,8 @@ from reference import tiny_sets
 from reference.answers import answering
 from reference.tiny_sets import CIFAR100
 
+PREPARE = PROJECT / "src" / "prepare.py"
+
 
 class Way(NamedTuple):
     """How good files are written, and what the run must know of them."""
@@ -77,6 +79,28 @@ def test_what_is_missing_is_downloaded_and_trained_on(tmp_path, run_here, archiv
     assert server.asked == ["good"]
 
 
+def test_what_was_downloaded_to_be_prepared_is_trained_on(tmp_path, run_here, archive, monkeypatch):
+    with answering(archive) as server:
+        monkeypatch.setattr(CIFAR10, "url", server.at("good"))
+        said = run_here([*own("cifar10"), "dataset.download=true"], script=PREPARE)
+    assert (said.code, said.err) == (0, "")
+    answer = run_here([*own("cifar10"), *SHORT])
+    assert (answer.code, answer.err) == (0, "")
+
+
+def test_prepared_images_whose_classes_have_changed_are_noticed(tmp_path, run_here):
+    photos = tmp_path / "data" / "image_folder"
+    tiny_sets.images(photos)
+    assert run_here(own("image_folder"), script=PREPARE).code == 0
+    one, other = [sorted(folder.iterdir())[0] for folder in sorted(photos.iterdir())[:2]]
+    moved = one.rename(other.with_name(f"moved{one.suffix}"))
+    other.rename(one)
+    moved.rename(other)
+    answer = run_here([*own("image_folder"), *SHORT])
+    assert (answer.code, answer.err.count("\n")) == (3, 1)
+    assert "was made from files that have changed since" in answer.err
+
+
 @pytest.mark.parametrize("way", ["corrupt", "missing", "nobody"])
 def test_what_does_not_arrive_is_said_in_one_line(tmp_path, run_here, archive, monkeypatch, way):
     with answering(archive) as server:
@@ -84,7 +108,7 @@ def test_what_does_not_arrive_is_said_in_one_line(tmp_path, run_here, archive, m
         answer = run_here(DOWNLOAD)
     assert (answer.code, answer.out, answer.err.count("\n")) == (3, "", 1)
     assert re.search(r"data/cifar10/cifar-10-python.tar.gz: cannot be downloaded: .*; put it there by hand", answer.err)
-    assert [file for file in tmp_path.rglob("*") if file.is_file() and "published" not in file.parts] == []
+    assert [one.name for one in tmp_path.iterdir()] == ["published"]
 
 
 def test_a_grid_over_missing_files_leaves_nothing(tmp_path, run_here):
@@ -115,9 +139,6 @@ def test_images_in_a_file_are_trained_on_to_the_same_bits(tmp_path, run_here, wa
     ]
     assert weights[0] == weights[1]
     assert [one.name for one in (tmp_path / "data").iterdir()] == ["image_folder"]
-
-
-PREPARE = PROJECT / "src" / "prepare.py"
 
 
 @pytest.mark.parametrize("dataset", ["image_folder", "cifar10"])

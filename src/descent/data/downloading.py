@@ -29,9 +29,8 @@ def download(addresses: Sequence[str], file: Path, *, size: int, md5: str, silen
 
     Written to a temporary file beside, of which several processes write one at a time; the others then find the file.
     """
-    file.parent.mkdir(parents=True, exist_ok=True)
     causes: list[str] = []
-    with _part(file) as part:
+    with _folder(file.parent), _part(file) as part:
         if file.exists():
             return
         for address in addresses:
@@ -52,20 +51,40 @@ def _refused(file: Path, causes: list[str]) -> DataError:
 
 
 @contextmanager
+def _folder(folder: Path) -> Iterator[None]:
+    """Those that are made for the file go again where nothing has come into them."""
+    made = [one for one in (folder, *folder.parents) if not one.exists()]
+    try:
+        yield
+    finally:
+        for one in made:
+            with suppress(OSError):
+                one.rmdir()
+
+
+@contextmanager
 def _part(file: Path) -> Iterator[BinaryIO]:
     """The temporary file, held alone and gone in the end; one that a killed process has left is written over."""
     path = file.with_name(f".{file.name}{UNFINISHED}")
+    with _held(path) as part:
+        try:
+            yield part
+        finally:
+            if _is_at(part, path):
+                path.unlink()
+
+
+def _held(path: Path) -> BinaryIO:
     while True:
-        with path.open("ab") as part:
-            fcntl.flock(part, fcntl.LOCK_EX)
-            if not _is_at(part, path):
-                continue  # its holder has renamed or removed it
-            try:
-                yield part
-            finally:
-                if _is_at(part, path):
-                    path.unlink()
-            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            part = path.open("ab")
+        except FileNotFoundError:
+            continue  # another process's download has failed, and its folder is gone again
+        fcntl.flock(part, fcntl.LOCK_EX)
+        if _is_at(part, path):
+            return part
+        part.close()  # its holder has renamed or removed it
 
 
 def _is_at(part: BinaryIO, path: Path) -> bool:

@@ -29,7 +29,7 @@ class Array:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What made the data: `settings`, the dataset's node, and `origin`, size and time of the files it was read from."""
+    """What made the data: `settings`, the dataset's node, and `origin`, a digest of the files it was read from."""
 
     name: str
     task: str

@@ -79,7 +79,10 @@ def split(
             raise refuse("folds", folds, "1", f"dataset {source.name} has a validation part of its own")
         own_val, val_fraction = own_val if val_fraction > 0 else None, 0
     wanted = sizes(count, val_fraction, test_fraction, fraction, folds, fold, len(own_test) if own_test else None)
-    if wanted.train < 1 or folds > count - (0 if own_test else wanted.test):
+    rest_size = count - (0 if own_test else wanted.test)
+    if folds > rest_size:
+        raise refuse("folds", folds, f"1 to {rest_size} (the samples that are not held out for the test)")
+    if wanted.train < 1:
         held_out = f"{wanted.test} test and {wanted.val} validation"
         raise DataError(f"dataset {source.name}: {count} samples leave none to train on after {held_out}")
     order = split_order(count, split_seed, strata)

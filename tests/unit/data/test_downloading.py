@@ -31,6 +31,10 @@ def beside(file):
     return [one.name for one in file.parent.iterdir()]
 
 
+def nothing_left(file):
+    return not file.parents[1].exists()
+
+
 def get(file, *addresses, content=CONTENT):
     download(addresses, file, size=len(content), md5=MD5, silence=PATIENCE)
 
@@ -64,7 +68,7 @@ def test_what_is_not_as_published_leaves_nothing(server, file, way, says):
     assert line.endswith("put it there by hand, or try again")
     assert "\n" not in line
     assert len(line) <= 200
-    assert beside(file) == []
+    assert nothing_left(file)
 
 
 def test_an_address_where_nobody_listens(file):
@@ -72,6 +76,13 @@ def test_an_address_where_nobody_listens(file):
         port.bind(("127.0.0.1", 0))
         with pytest.raises(DataError, match=r"no network \(Connection refused\); put it there by hand"):
             get(file, f"http://127.0.0.1:{port.getsockname()[1]}/file.gz")
+    assert nothing_left(file)
+
+
+def test_a_folder_that_was_there_stays(server, file):
+    file.parent.mkdir(parents=True)
+    with pytest.raises(DataError):
+        get(file, server.at("missing"))
     assert beside(file) == []
 
 

@@ -77,6 +77,12 @@ def test_a_class_with_fewer_samples_than_folds_is_refused():
     assert [len(cut(targets, 4, fold, test=0.0).val) for fold in range(4)] == [26] * 4
 
 
+@pytest.mark.parametrize("task", ["classification", "regression"])
+def test_more_folds_than_samples_are_refused(task):
+    with pytest.raises(UsageError, match=r"^folds: got 30, allowed 1 to 16 \(the samples that are not held out"):
+        cut(torch.arange(20) % 2 if task == "classification" else torch.rand(20, 1), 30, 0, task=task)
+
+
 @pytest.mark.parametrize("fold", [0, 3])
 def test_scaling_is_fitted_on_the_training_rows_of_the_fold(fold):
     parts = parts_of(*TABLE, "folds=4", f"fold={fold}")[1]
