@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import pytorch_lightning as pl
 from hydra.errors import InstantiationException
@@ -15,6 +15,7 @@ from descent.config import Component, Config, located
 from descent.data.loading import Feed
 from descent.data.preparation import prepared
 from descent.data.scaling import Scaling
+from descent.data.source import Source
 from descent.data.split import Data
 from descent.engine import Engine
 from descent.errors import DescentError, UsageError
@@ -46,11 +47,15 @@ class Parts:
         return self.engine.pace.total
 
 
-def load(config: Config) -> Data:
+def read(config: Config) -> Source:
+    """All samples of the dataset, as its target returns them."""
+    return cast(Source, _build("dataset", signatures.without_common_knobs(located(config.dataset))))
+
+
+def load(config: Config, read: Callable[[Config], Source] = read) -> Data:
     """The dataset under the knobs that all datasets have, split; as src/prepare.py left it, where it did."""
-    dataset = signatures.without_common_knobs(located(config.dataset))
     how = config.dataset.settings, config.folds, config.fold or 0
-    return preparing.cached(config) or prepared(_build("dataset", dataset), *how)
+    return preparing.cached(config) or prepared(read(config), *how)
 
 
 def assemble(config: Config, data: Data | None = None) -> Parts:

@@ -3,9 +3,10 @@
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from rich.console import Console
 
@@ -23,6 +24,8 @@ from descent.tracking.run import Run, open_run
 if TYPE_CHECKING:
     from descent.outcome import Outcome
 
+T = TypeVar("T")
+DataOf = Callable[[Config], Data]
 AfterEach = Callable[[int, Summary], None]
 """Takes how many repeats have finished and the summary of their objective; what it raises ends the parent."""
 TrainOne = Callable[[Config, Path, Data | None, str], "Outcome"]
@@ -48,16 +51,17 @@ def train_all(config: Config, directory: Path, train_one: TrainOne, after_each: 
     with resuming.sitting(config, directory) as parent:
         if parent.finished:
             return repeated.read(parent).objective
-        parent, parts = resuming.adopt(parent, config, assembly.assemble(config))
+        data_of = _reader()
+        parent, parts = resuming.adopt(parent, config, assembly.assemble(config, data_of(config)))
         name, began = record.run_name(config), (parent.directory / "0").exists()
         if not began:
-            _rehearse(config)
+            _rehearse(config, data_of)
         with (
             open_run(record.destination(config), directory, name=name, tags=config.tags, **parent.ids) as run,
             interruptible(),
         ):
             record.beginning(run, config, parts, parent, again=began)
-            found = repeated.together(list(_each(config, parent, train_one, after_each)))
+            found = repeated.together(list(_each(config, parent, data_of, train_one, after_each)))
             _record(run, found, parent)
             parent = parent.kept(where=run.where)
             if found.failed:
@@ -68,25 +72,43 @@ def train_all(config: Config, directory: Path, train_one: TrainOne, after_each: 
     return found.objective
 
 
-def _rehearse(config: Config) -> None:
+def _reader() -> DataOf:
+    """Data of one repeat after another: samples are read again for other settings alone, and split for another fold."""
+    source_of = _unless_last(assembly.read, lambda config: config.dataset.settings)
+    split = partial(assembly.load, read=source_of)
+    return _unless_last(split, lambda config: (config.dataset.settings, config.fold or 0))
+
+
+def _unless_last(make: Callable[[Config], T], asked: Callable[[Config], Any]) -> Callable[[Config], T]:
+    """What it makes, but where the same was asked last: that was kept."""
+    kept: list[tuple[Any, T]] = []
+
+    def made(config: Config) -> T:
+        if not kept or kept[0][0] != asked(config):
+            kept.clear()  # first, for the two may not fit in memory together
+            kept.append((asked(config), make(config)))
+        return kept[0][1]
+
+    return made
+
+
+def _rehearse(config: Config, data_of: DataOf) -> None:
     """Folds differ by a sample: what only a later one's size makes impossible shows before the first is trained."""
     for repeat in repeats_of(config)[1 : config.folds if config.fold is None else 1]:
-        assembly.assemble(config_of(config, repeat))
+        one = config_of(config, repeat)
+        assembly.assemble(one, data_of(one))
 
 
 def _each(
-    config: Config, parent: Place, train_one: TrainOne, after_each: AfterEach | None
+    config: Config, parent: Place, data_of: DataOf, train_one: TrainOne, after_each: AfterEach | None
 ) -> "Iterator[tuple[Repeat, Outcome | None]]":
     objectives: list[float] = []
-    data: tuple[int | None, Data] | None = None
     repeats, margin = repeats_of(config), "    " if config.one_of_many else ""
     for repeat in repeats:
         print(f"{margin}[{repeat.number + 1}/{len(repeats)}] {repeat.shown}", flush=True)
         one, directory = config_of(config, repeat), parent.directory / str(repeat.number)
-        if data is None or data[0] != repeat.fold:
-            data = repeat.fold, assembly.load(one)
         try:
-            outcome = train_one(one, directory, data[1], parent.local_id)
+            outcome = train_one(one, directory, data_of(one), parent.local_id)
         except Diverged as error:
             print(f"failed: {error} ({directory})", file=sys.stderr, flush=True)
             yield replace(repeat, local_id=_id_in(directory), failed=str(error)), None

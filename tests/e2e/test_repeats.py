@@ -1,6 +1,7 @@
 """Seeds and folds as commands; what they leave is read back through the MLflow API and counted with NumPy and SciPy."""
 
 import contextlib
+import functools
 import io
 import json
 import math
@@ -17,6 +18,7 @@ from hydra.core.global_hydra import GlobalHydra
 from scipy import stats
 
 from descent import training
+from descent.data import synthetic
 from reference import forked
 
 PROJECT = Path(__file__).parents[2]
@@ -350,3 +352,26 @@ def test_what_only_a_later_fold_cannot_train_is_refused_before_the_first(tmp_pat
 def test_what_cannot_be_built_leaves_nothing(tmp_path):
     code, said = command(tmp_path, "seeds=2", "optimizer.betas=[2.0,0.9]", "hydra.run.dir=run", "tracking=none")
     assert code == 2 and list(tmp_path.iterdir()) == [], said
+
+
+def test_data_that_follows_the_seed_is_each_seeds_own(tmp_path):
+    assert quick(tmp_path, "seeds=2", "dataset.seed=${seed}")[0] == 0
+    alone = ["seed=1", "dataset.seed=1", "hydra.run.dir=alone"]
+    assert command(tmp_path, "tracking=none", *alone)[0] == 0
+    found = [tmp_path / "run" / "1", tmp_path / "alone"]
+    weights = [json.loads((one / "results.json").read_text())["weights_sha256"] for one in found]
+    assert weights[0] == weights[1]
+
+
+def test_samples_are_read_once_for_all_seeds_and_folds(tmp_path, monkeypatch):
+    read, made = [], synthetic.synthetic
+
+    @functools.wraps(made)
+    def counted(**how):
+        read.append(how)
+        return made(**how)
+
+    monkeypatch.setattr(synthetic, "synthetic", counted)
+    code, said = quick(tmp_path, "seeds=2", "folds=2")
+    assert code == 0, said
+    assert len(read) == 1
