@@ -63,7 +63,7 @@ def test_links_lead_somewhere(document, link):
 def test_the_table_of_choices_is_what_conf_holds():
     table = dict(re.findall(r"^\| ([a-z_]+)[^|]*\| ([^|]+) \|$", TEXT["README.md"], re.MULTILINE))
     told = ("model", "optimizer", "scheduler", "batch_growth", "regularization", "dataset", "augmentation", "loss")
-    for group in (*told, "tracking"):
+    for group in (*told, "tracking", "search", "pruner", "space"):
         choices = {path.stem for path in (PROJECT / "conf" / group).glob("*.yaml")}
         assert {choice.strip() for choice in table[group].split(",")} == choices
 

@@ -1,6 +1,5 @@
 """From a Config to the objects that train. The only place where a `_target_` becomes an object."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -8,7 +7,6 @@ import pytorch_lightning as pl
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from torch import nn
-from torch.optim import Optimizer
 
 from descent import contradictions, preparing, rules, signatures, sizing
 from descent.config import Component, Config, located
@@ -23,6 +21,7 @@ from descent.models.shapes import refuse_lone_sample
 from descent.optim import building, warmup
 from descent.optim.schedules import Schedule
 from descent.recipe import Recipe
+from descent.regularization.method import Methods
 from descent.reproducibility import seeded
 from descent.restoring import BestWeights
 from descent.tasks.losses import outputs_for
@@ -58,7 +57,7 @@ def load(config: Config, read: Callable[[Config], Source] = read) -> Data:
     return preparing.cached(config) or prepared(read(config), *how)
 
 
-def assemble(config: Config, data: Data | None = None) -> Parts:
+def assemble(config: Config, data: Data | None = None, also: Methods = ()) -> Parts:
     """Data, model, and the engine that trains one on the other; the initial weights are a function of the seed."""
     data = data or load(config)
     contradictions.refuse_batches(config.batch_size, config.accumulate, len(data.train))
@@ -81,14 +80,14 @@ def assemble(config: Config, data: Data | None = None) -> Parts:
     chunk = fitting if config.loader.chunk == "auto" or hooked else config.loader.chunk
     factory = _build("optimizer", config.optimizer)
     optimizer = building.on_model(factory, config.weight_decay)
-    _try_optimizer(config, optimizer, model)
+    building.refuse_unbuildable(optimizer, model, config.optimizer.target)
     reading = config.loader.drop_last, config.seed, config.loader.stream, config.loader.workers
     shared = config.trainer["devices"], config.checkpoint.every
     feed = Feed(batch_size, config.accumulate, chunk, *reading, *shared)
     recipe = Recipe(
         optimizer=optimizer,
         schedule=_schedule(config, feed.steps(len(data.train))),
-        methods=methods,
+        methods=[*methods, *also],
         loss=loss,
         measures=measures_of(data, config.monitored),
         feed=feed,
@@ -120,12 +119,3 @@ def _schedule(config: Config, epoch_steps: int) -> Schedule:
     settings = config.scheduler.settings
     own = {name: value for name, value in settings.items() if name not in warmup.KNOBS}
     return warmup.warmed_up(_build("scheduler", Component(config.scheduler.choice, own)), settings, epoch_steps)
-
-
-def _try_optimizer(config: Config, build: Callable[[nn.Module], Optimizer], model: nn.Module) -> None:
-    """Optimizers check their arguments when they meet the weights: now rather than after the run has begun."""
-    try:
-        build(model)
-    except Exception as error:
-        target = config.optimizer.target
-        raise UsageError(rules.cut(f"optimizer: {target} cannot be built: {error}", rules.LONGEST_LINE)) from error

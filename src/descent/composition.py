@@ -103,7 +103,8 @@ def _refuse_shape(override: Override) -> None:
         raise refuse(key, word, f"{key}=…", "no key can be taken away")
     if override.package is not None:
         raise refuse(key, word, f"{key}=…", "every group has its place")
-    if described := [part for part in key.split(".") if part in ABOUT_NODES]:
+    is_space_file = key.split(".")[0] == "space"
+    if not is_space_file and (described := [part for part in key.split(".") if part in ABOUT_NODES]):
         raise refuse(key, word, "nothing", f"{described[0]} describes the knobs beside it and is none")
     if key in groups() and (override.is_add() or override.is_force_add()):
         raise refuse(key, word, f"{key}=…", "leave out the +")

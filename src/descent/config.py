@@ -12,15 +12,15 @@ from typing import Any, Literal, cast
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
-from descent import contradictions, rules
+from descent import contradictions, rules, sweeping
 from descent.errors import UsageError
 from descent.rules import refuse
 from descent.vocabulary import LOSS, METRICS, OBJECTIVE, Direction, better_direction
 
 GROUPS = ("model", "optimizer", "scheduler", "batch_growth", "dataset", "augmentation", "loss", "trainer", "tracking")
 OTHER_GROUPS = ("experiment", "trainer", "tracking")
-NODES = (*GROUPS, "loader", "checkpoint", "regularization")
-ABOUT_NODES = ("allowed", "requires")  # keys that describe a node and are no settings of it
+NODES = (*GROUPS, "loader", "checkpoint", "regularization", "search", "pruner")
+ABOUT_NODES = ("allowed", "requires", "space")  # keys that describe a node and are no settings of it
 ABOUT_TARGETS = ("_target_", "_partial_")
 FIND = "find"
 UNIT_RATE = 1.0  # what an optimizer is built with until its rate is found: a schedule's factor is then the rate
@@ -58,6 +58,8 @@ class Tracking:
     uri: str | None
     experiment: str
     model: bool
+    pictures: bool
+    trial_artifacts: bool
     steps: bool
 
 
@@ -102,6 +104,7 @@ class Config:
     overrides: tuple[str, ...]  # as they were given
     one_of_many: bool  # a job of a multirun, or a repeat
     composed: tuple[DictConfig, dict[str, Any]]  # what it was parsed from: for `varied` alone
+    sweep: dict[str, Any]  # what its multirun was told, and is none of its settings
 
     @property
     def choices(self) -> dict[str, str]:
@@ -173,9 +176,16 @@ def parse(raw: DictConfig, choices: Mapping[str, Any], overrides: Sequence[str],
     contradictions.refuse_doubled_items(overrides)
     plain = _resolve(raw)
     settings = _checked(plain, plain, choices, "")
+    sweep = sweeping.taken(settings, choices, one_of_many)
     contradictions.refuse_all(settings)
     typed = _typed(settings, choices)
-    return replace(typed, overrides=tuple(overrides), one_of_many=one_of_many, composed=(raw, dict(choices)))
+    about: dict[str, Any] = {
+        "overrides": tuple(overrides),
+        "one_of_many": one_of_many,
+        "composed": (raw, dict(choices)),
+        "sweep": sweep,
+    }
+    return replace(typed, **about)
 
 
 def varied(config: Config, **root_knobs: Any) -> Config:
@@ -222,7 +232,7 @@ def _checked(node: dict[str, Any], whole: dict[str, Any], choices: Mapping[str, 
     for key, value in node.items():
         path = f"{prefix}{key}"
         if key in ABOUT_NODES:
-            continue
+            continue  # a space file's node too: the sweeper reads it
         if key in allowed:
             out[key] = _obey(path, value, str(allowed[key]), whole)
         elif isinstance(value, dict) and (path in NODES or prefix == "regularization."):
@@ -316,6 +326,7 @@ def _typed(settings: dict[str, Any], choices: Mapping[str, Any]) -> Config:
             "overrides": (),
             "one_of_many": False,
             "composed": (OmegaConf.create({}), {}),
+            "sweep": {},
         }
     )
     return replace(config.at(UNIT_RATE), lr="find") if config.is_searched else config

@@ -22,7 +22,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from descent import advice, processes, rules
-from descent.composition import compose, explained, refuse_impossible, without_hydra
+from descent.composition import compose, explained, groups, refuse_impossible, without_hydra
 from descent.config import Config, parse, project_root
 from descent.errors import DataError, DescentError, EnvironmentFault, Interrupted, UsageError
 from descent.tracking.courier import courier
@@ -37,6 +37,7 @@ __all__ = [
     "entry_point",
     "exit_code",
     "explained",
+    "groups",
     "leave_point",
     "mask",
     "one_line",

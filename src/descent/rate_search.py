@@ -21,7 +21,7 @@ from descent.interruption import interruptible
 from descent.optim.batch_growth import Fixed
 from descent.optim.schedules import Schedule
 from descent.place import Place
-from descent.regularization.method import Method, StepOwner, moments
+from descent.regularization.method import Method, Methods, StepOwner, moments
 from descent.reproducibility import computing
 from descent.restoring import BestWeights
 from descent.tracking.curves import GRID, INK
@@ -60,12 +60,12 @@ class Found:
     lr: float
 
 
-def assembled(config: Config, place: Place, data: Data | None) -> tuple[Config, assembly.Parts]:
+def assembled(config: Config, place: Place, data: Data | None, also: Methods = ()) -> tuple[Config, assembly.Parts]:
     """The run's parts; with lr=find at the rate that an earlier sitting has found, or that is found now and drawn."""
     if config.is_searched:
         data = data or assembly.load(config)
         config = config.at(place.lr_found or _found_in(config, place.directory, data))
-    return config, assembly.assemble(config, data)
+    return config, assembly.assemble(config, data, also)
 
 
 def search(config: Config, data: Data) -> Found:

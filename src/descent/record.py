@@ -124,11 +124,16 @@ def ending(run: Run, config: Config, parts: Parts, outcome: Outcome, directory: 
     run.artifact(directory / "weights.safetensors")
     if parts.data.encoding:
         run.artifact(directory / ENCODING)
-    run.figure(learning_curves(engine.history, run_name(config), outcome.epoch), "curves.png")
-    if parts.data.task == "classification" and parts.data.outputs <= MOST_CLASSES:
-        run.figure(_confusion(parts), "confusion.png")
+    if config.tracking.pictures:
+        _pictures(run, config, parts, outcome)
     if config.tracking.model:
         log_model(run, nn.Sequential(engine.scaling, engine.model).cpu().eval(), _example(parts))
+
+
+def _pictures(run: Run, config: Config, parts: Parts, outcome: Outcome) -> None:
+    run.figure(learning_curves(parts.engine.history, run_name(config), outcome.epoch), "curves.png")
+    if parts.data.task == "classification" and parts.data.outputs <= MOST_CLASSES:
+        run.figure(_confusion(parts), "confusion.png")
 
 
 def outcome_of(place: Place) -> Outcome:

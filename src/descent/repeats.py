@@ -43,12 +43,14 @@ def config_of(config: Config, repeat: Repeat) -> Config:
     return varied(config, seed=repeat.seed, fold=repeat.fold, seeds=1, resume="auto")
 
 
-def train_all(config: Config, directory: Path, train_one: TrainOne, after_each: AfterEach | None = None) -> float:
+def train_all(
+    config: Config, directory: Path, train_one: TrainOne, after_each: AfterEach | None = None, parent_id: str = ""
+) -> float:
     """Train the repeats in `<directory>/<number>/`, but for those that are finished there; returns the mean objective.
 
     Where one diverges the others are trained all the same, then Diverged is raised.
     """
-    with resuming.sitting(config, directory) as parent:
+    with resuming.sitting(config, directory, parent=parent_id) as parent:
         if parent.finished:
             return repeated.read(parent).objective
         data_of = _reader()

@@ -11,6 +11,7 @@ from descent.config import Config
 from descent.data.split import Data
 from descent.interruption import interruptible
 from descent.outcome import Outcome, conclude
+from descent.regularization.method import Methods
 from descent.reproducibility import computing
 from descent.tracking.logger import DescentLogger
 from descent.tracking.run import Run, open_run
@@ -24,13 +25,15 @@ def train(config: Config, directory: Path, after_each: repeats.AfterEach | None 
     return train_one(config, directory).objective
 
 
-def train_one(config: Config, directory: Path, data: Data | None = None, parent: str = "") -> Outcome:
-    """One training; `parent` is the local id of the run whose repeat it is."""
+def train_one(
+    config: Config, directory: Path, data: Data | None = None, parent: str = "", also: Methods = ()
+) -> Outcome:
+    """One training; `parent` is the local id of the run whose repeat or trial it is."""
     console = Console()
     with resuming.sitting(config, directory, data, parent) as place:
         if place.finished:
             return record.outcome_of(place)
-        config, parts = rate_search.assembled(config, place, data)
+        config, parts = rate_search.assembled(config, place, data, also)
         place, parts = resuming.adopt(place, config, parts)
         name, exact = record.run_name(config), config.determinism == "exact"
         with (

@@ -20,6 +20,8 @@ GROUPS = sorted(folder.name for folder in CONF.iterdir() if folder.is_dir() and 
 FILES = [file for group in GROUPS for file in sorted((CONF / group).glob("*.yaml"))]
 EVERY_DATASET = CONF / "every_dataset.yaml"
 CHOICES = {group: sorted(file.stem for file in (CONF / group).glob("*.yaml")) for group in GROUPS}
+# Groups whose choices are tried in tables of their own, and those of a sweep, in tests/plugins.
+ELSEWHERE = {"dataset", "experiment", "loss", "regularization", "tracking", "search", "pruner", "space", "sweep"}
 SHORT = ["epochs=1", "batch_size=1000"]  # two steps on 1,437 samples
 IMAGES = ["dataset=synthetic", "dataset.kind=image", "dataset.shape=[1,8,8]", "dataset.samples=60", "batch_size=24"]
 SURFACE = ["dataset=synthetic", "dataset.task=regression", "dataset.shape=[2]", "dataset.classes=1",
@@ -128,12 +130,12 @@ def test_a_file_begins_with_what_it_is(file):
 
 
 @pytest.mark.parametrize(
-    "file", [EVERY_DATASET, *(file for file in FILES if file.parent.name != "experiment")], ids=label
+    "file", [EVERY_DATASET, *(file for file in FILES if file.parent.name not in ("experiment", "space"))], ids=label
 )
 def test_every_knob_has_its_rule_beside_it(file):
     node = yaml.safe_load(file.read_text())
     node = node["optimizer"] if file.parent.name == "optimizer" else node
-    knobs = {key for key in node if not key.startswith("_")} - {"allowed", "requires", "defaults"}
+    knobs = {key for key in node if not key.startswith("_")} - {"allowed", "requires", "defaults", "space"}
     assert set(node.get("allowed", {})) | shared_knobs(file) >= knobs
     assert set(node.get("allowed", {})) <= knobs
 
@@ -161,7 +163,7 @@ def test_an_experiment_begins_with_its_command(file):
 # Every choice, alone
 
 
-@pytest.mark.parametrize("group", sorted(set(GROUPS) - {"dataset", "experiment", "loss", "regularization", "tracking"}))
+@pytest.mark.parametrize("group", sorted(set(GROUPS) - ELSEWHERE))
 def test_every_choice_trains(composed, tmp_path, group):
     for choice in CHOICES[group]:
         own = SURFACE if choice == "surface" else []

@@ -8,6 +8,8 @@ from typing import Any, cast
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from descent import rules
+from descent.errors import UsageError
 from descent.regularization.method import Gradients, Method, StepOwner, weights
 
 
@@ -35,6 +37,14 @@ def on_model(factory: "partial[Optimizer]", weight_decay: float) -> Callable[[nn
         return factory(groups, **fused)
 
     return build
+
+
+def refuse_unbuildable(build: Callable[[nn.Module], Optimizer], model: nn.Module, target: str | None) -> None:
+    """Optimizers check their arguments when they meet the weights: now rather than after the run has begun."""
+    try:
+        build(model)
+    except Exception as error:
+        raise UsageError(rules.cut(f"optimizer: {target} cannot be built: {error}", rules.LONGEST_LINE)) from error
 
 
 def owner_of(factory: "partial[Optimizer]", methods: Sequence[Method] = ()) -> StepOwner:

@@ -57,6 +57,9 @@ class Method:
         assert not state
 
 
+Methods = Sequence[Method]
+
+
 class StepOwner:
     """Makes one step of the optimizer; a closure or a two-pass method replaces it."""
 

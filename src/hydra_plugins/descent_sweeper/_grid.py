@@ -39,7 +39,8 @@ def run_grid(
     if (chosen := config.hydra.runtime.choices["hydra/launcher"]) != "basic":
         raise UsageError(f"hydra/launcher: got {chosen}, allowed basic; the points run here, one after another")
     points = grid_points(arguments, hydra_context)
-    composed = [_composed(point, number, hydra_context, config) for number, point in enumerate(points)]
+    composed = [composed_point(point, number, hydra_context, config) for number, point in enumerate(points)]
+    _refuse_search_knobs(composed[0])
     if not door.admit(composed):
         return []
     launcher = Plugins.instance().instantiate_launcher(
@@ -73,7 +74,8 @@ def grid_points(arguments: list[str], hydra_context: HydraContext) -> list[Point
     return list(BasicSweeper.split_arguments(overrides, max_batch_size=None)[0])
 
 
-def _composed(point: Point, number: int, hydra_context: HydraContext, config: DictConfig) -> DictConfig:
+def composed_point(point: Point, number: int, hydra_context: HydraContext, config: DictConfig) -> DictConfig:
+    """The point's whole configuration, or UsageError in one line."""
     door.refuse_impossible(point, multirun=False)
     try:
         composed = hydra_context.config_loader.load_sweep_config(config, point)
@@ -82,6 +84,14 @@ def _composed(point: Point, number: int, hydra_context: HydraContext, config: Di
     with open_dict(composed):
         composed.hydra.job.num = number
     return composed
+
+
+def _refuse_search_knobs(composed: DictConfig) -> None:
+    """A plain grid runs every point, one after another: nothing of a search can mean anything to it."""
+    for key, given in door.typed(composed).sweep.items():
+        value = given["choice"] if isinstance(given, dict) else given
+        if value not in ("none", None) and not (key == "workers" and value == 1):
+            raise UsageError(f"{key}: got {value}, allowed with search=…; search=grid takes the points of a grid")
 
 
 def _directory(composed: DictConfig) -> Path:

@@ -1,4 +1,4 @@
-"""The class that Hydra finds; what it does is in _grid.py."""
+"""The class that Hydra finds; what it does is in _grid.py and, with `search=`, in _search.py."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from hydra_plugins.descent_sweeper import config as _registered  # noqa: F401  t
 
 
 class DescentSweeper(Sweeper):
-    """Plain multirun: the exhaustive grid of Hydra's own sweep grammar."""
+    """Plain multirun: the exhaustive grid of Hydra's own sweep grammar. With `search=` a study of Optuna's."""
 
     def __init__(self) -> None:
         self._setup: dict[str, Any] = {}
@@ -19,6 +19,10 @@ class DescentSweeper(Sweeper):
         self._setup = {"hydra_context": hydra_context, "task_function": task_function, "config": config}
 
     def sweep(self, arguments: list[str]) -> Any:
+        if any(argument.startswith(("search=", "space=")) for argument in arguments):
+            from hydra_plugins.descent_sweeper._search import explore
+
+            return explore(arguments, **self._setup)
         from hydra_plugins.descent_sweeper._grid import run_grid
 
         return run_grid(arguments, **self._setup)

@@ -1,0 +1,24 @@
+"""What a command line says of its sweep: taken out of the settings, for it is none of a trial's."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from descent.rules import refuse
+
+KNOBS: dict[str, Any] = {"n_trials": None, "timeout": None, "workers": 1, "study": None, "max_failures": None}
+GROUPS = {"search": "none", "pruner": "none", "space": "none"}
+KEYS = (*KNOBS, *GROUPS, "sweep")
+
+
+def taken(settings: dict[str, Any], choices: Mapping[str, Any], is_sweep: bool) -> dict[str, Any]:
+    """The sweep's own settings, out of a run's; refused where there is no sweep that they could mean."""
+    sweep = {key: settings.pop(key, default) for key, default in KNOBS.items()}
+    for group, nothing in GROUPS.items():
+        sweep[group] = {"choice": str(choices.get(group) or nothing), **settings.pop(group, {})}
+    if is_sweep:
+        return sweep
+    for key, default in {**KNOBS, **GROUPS}.items():
+        given = sweep[key]["choice"] if key in GROUPS else sweep[key]
+        if given != default:
+            raise refuse(key, given, "nothing without -m", "add -m to search, or leave it out")
+    return sweep

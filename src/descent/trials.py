@@ -1,0 +1,170 @@
+"""A trial of a study: an ordinary run whose test split nobody reads, watched by whoever may end it; and its parent."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from omegaconf import DictConfig, OmegaConf
+
+from descent import composition, processes
+from descent.config import Config, parse, project_root, source_root
+from descent.durable import write_json
+from descent.errors import UsageError
+from descent.lifeline import die_with_parent
+from descent.ownership import held, is_alive, this_process
+from descent.sweeping import KEYS as SWEEP_KEYS
+from descent.tracking.secrets import mask
+
+if TYPE_CHECKING:
+    from descent.data.split import Data
+    from descent.outcome import Outcome
+    from descent.regularization.method import Method
+    from descent.tracking.run import Run
+
+__all__ = [
+    "SWEEP_KEYS",
+    "CameTo",
+    "Trial",
+    "can_be_built",
+    "die_with_parent",
+    "held",
+    "is_alive",
+    "project_root",
+    "reported_epoch",
+    "run",
+    "source_root",
+    "study_run",
+    "this_process",
+    "write_json",
+]
+
+_data: "dict[str, Data]" = {}  # of the last trial of this process: the next one's is most often the same
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What a worker is given to run. `overrides` is the whole command line of it."""
+
+    directory: Path
+    overrides: Sequence[str]
+    parent: str  # the local id of the study's run
+    report: Callable[[float, int], bool] | None = None  # objective, epoch → whether it is to end
+    tested: bool = False  # whether its test split is read, as an ordinary run's is
+
+
+@dataclass(frozen=True)
+class CameTo:
+    """The end of a trial."""
+
+    objective: float
+    pruned: bool
+
+
+def run(trial: Trial) -> CameTo:
+    """Train it in its directory, going on with what stands there."""
+    from descent import entering, record, resuming, training
+    from descent.watching import PRUNED
+
+    config = config_of(trial)
+    data = _as_seen(trial, _loaded(config))
+    place = resuming.enter(config, trial.directory, data, trial.parent)
+    try:
+        if not place.finished:
+            _write_configuration(trial, config)
+        elif config.repeated:
+            return CameTo(record.objective_of(place), pruned=False)
+        if config.repeated:
+            return CameTo(_repeated(trial, config), pruned=False)
+        outcome = training.train_one(config, trial.directory, data, trial.parent, _watch(trial, config))
+    finally:
+        entering.leave(trial.directory)
+    return CameTo(outcome.objective, outcome.stopped_because == PRUNED)
+
+
+def _repeated(trial: Trial, config: Config) -> float:
+    from descent import repeats, training
+
+    def train_one(one: Config, directory: Path, data: "Data | None", parent: str) -> "Outcome":
+        return training.train_one(one, directory, _as_seen(trial, data or _loaded(one)), parent)
+
+    return repeats.train_all(config, trial.directory, train_one, parent_id=trial.parent)
+
+
+def _as_seen(trial: Trial, data: "Data") -> "Data":
+    return data if trial.tested else replace(data, test=None)
+
+
+def reported_epoch(directory: Path) -> int:
+    """Of a trial that has finished, counted from 0."""
+    from descent import place, record
+
+    known = place.read(directory)
+    assert known is not None, "a finished trial has left its run.json"
+    return record.outcome_of(known).epoch
+
+
+def config_of(trial: Trial) -> Config:
+    """Composed as the same words on a command line."""
+    composed = composition.compose(trial.overrides)
+    own = composed.hydra
+    given = cast(list[str], OmegaConf.to_container(own.overrides.task))
+    config = parse(composition.without_hydra(composed), dict(own.runtime.choices), given, one_of_many=True)
+    if trial.tested or config.tracking.trial_artifacts:
+        return config
+    return replace(config, tracking=replace(config.tracking, model=False, pictures=False))
+
+
+def can_be_built(composed: DictConfig) -> bool:
+    """Whether a point's parts fit together: a network may have no pixel left."""
+    from descent import assembly
+    from descent.door import typed
+
+    try:
+        config = typed(composed)
+        assembly.assemble(config, _loaded(config))
+    except UsageError:
+        return False
+    return True
+
+
+def _loaded(config: Config) -> "Data":
+    from descent import assembly
+
+    key = repr((config.dataset.settings, config.folds, config.fold))
+    if key not in _data:
+        _data.clear()
+        _data[key] = assembly.load(config)
+    return _data[key]
+
+
+def _write_configuration(trial: Trial, config: Config) -> None:
+    """As Hydra leaves it beside a run."""
+    folder = trial.directory / ".hydra"
+    folder.mkdir(exist_ok=True)
+    composed = composition.compose(trial.overrides)
+    (folder / "config.yaml").write_text(mask(OmegaConf.to_yaml(composition.without_hydra(composed))))
+    (folder / "overrides.yaml").write_text(mask(OmegaConf.to_yaml(list(config.overrides))))
+
+
+def _watch(trial: Trial, config: Config) -> "list[Method]":
+    if trial.report is None:
+        return []
+    from descent.watching import Watch
+
+    return [Watch(config.objective, config.epochs, trial.report)]
+
+
+@contextmanager
+def study_run(config: Config, directory: Path, local_id: str, name: str, facts: Mapping[str, Any]) -> "Iterator[Run]":
+    """The run that a study's trials are children of."""
+    from descent import record
+    from descent.tracking.run import open_run
+
+    begun = (directory / "outbox").exists()
+    with open_run(record.destination(config), directory, name=name, tags=config.tags, local_id=local_id) as run:
+        if not begun and processes.rank() == 0:
+            run.params({f"study.{key}": value for key, value in facts.items()})
+        run.tags({"role": "study"})
+        yield run

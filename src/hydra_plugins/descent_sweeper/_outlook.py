@@ -1,0 +1,146 @@
+"""What a search has come to: line by line while it runs, a table and a command to copy at its end, and its record."""
+
+import json
+import shlex
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+from rich.console import Console
+from rich.table import Table
+
+from hydra_plugins.descent_sweeper._samplers import share_of
+from hydra_plugins.descent_sweeper._search_space import Parameter, overrides_of
+from hydra_plugins.descent_sweeper._study import ENDED, Queue
+from hydra_plugins.descent_sweeper._worker import Plan, log_of
+
+SHOWN = 10
+BOUNDARY = 0.02  # of the way: a best value this near to an end asks for a wider space
+MANY_TRIALS = 10  # before importances say anything
+
+
+class Announcer:
+    """Says a trial's end when it happens: what came of it, and the best so far."""
+
+    def __init__(self, queue: Queue, total: int, direction: str) -> None:
+        self._queue, self._total, self._direction = queue, total, direction
+        self._said = queue.ended
+
+    def __call__(self, trial: FrozenTrial) -> None:
+        self._said += 1
+        shown = " ".join(overrides_of(self._queue.point_of(trial)))
+        place = f"[{self._said}/{self._total}] #{trial.number} {shown}"
+        if trial.state == TrialState.FAIL:
+            cause, log = trial.user_attrs.get("cause", "unknown"), log_of(self._queue.directory, trial.number)
+            print(f"failed: {place}: {cause} ({log})", file=sys.stderr, flush=True)
+            return
+        came = "pruned" if trial.state == TrialState.PRUNED else f"{trial.value:.4f}"
+        best = best_of(self._queue.trials(), self._direction)
+        print(f"{place}  {came}" + (f"  (best {best.value:.4f})" if best else ""), flush=True)
+
+
+def best_of(trials: Sequence[FrozenTrial], direction: str) -> FrozenTrial | None:
+    """The best finished trial; None where there is none."""
+    finished = [trial for trial in trials if trial.state == TrialState.COMPLETE]
+    return ranked(finished, direction)[0] if finished else None
+
+
+def ranked(finished: Sequence[FrozenTrial], direction: str) -> list[FrozenTrial]:
+    """Best first; the earlier one of equals first."""
+    sign = -1.0 if direction == "maximize" else 1.0
+    return sorted(finished, key=lambda trial: (sign * float(trial.value or 0.0), trial.number))
+
+
+def boundary_warnings(parameters: Sequence[Parameter], best: FrozenTrial) -> list[str]:
+    """Numbers of the best trial that lie at an end of what was explored."""
+    found = []
+    for parameter in parameters:
+        if parameter.kind == "choice" or parameter.name not in best.params:
+            continue
+        share = share_of(parameter, best.params[parameter.name])
+        if share < BOUNDARY or share > 1 - BOUNDARY:
+            end, way = ("lower", "below") if share < BOUNDARY else ("upper", "above")
+            shown = parameter.written(best.params[parameter.name])
+            found.append(f"{parameter.name}: the best, {shown}, is at its {end} end; look {way} {parameter.described}")
+    return found
+
+
+def importances(queue: Queue) -> dict[str, float]:
+    """How much each parameter mattered (PED-ANOVA); empty where there are too few trials to say."""
+    finished = queue.trials(TrialState.COMPLETE)
+    if len(finished) < MANY_TRIALS or len({trial.value for trial in finished}) < 2:
+        return {}
+    evaluator = optuna.importance.PedAnovaImportanceEvaluator()
+    found = optuna.importance.get_param_importances(queue.study, evaluator=evaluator)
+    return {name: float(value) for name, value in found.items()}
+
+
+def saved_by_pruning(queue: Queue, epochs: int) -> tuple[int, int]:
+    """Epochs that were not trained, and pruned trials."""
+    pruned = queue.trials(TrialState.PRUNED)
+    return sum(epochs - 1 - max(trial.intermediate_values, default=-1) for trial in pruned), len(pruned)
+
+
+def show(queue: Queue, plan: Plan, total: int) -> None:
+    """The best trials, what mattered, what to mind, and the command that trains the best one."""
+    trials = queue.trials()
+    finished = ranked([trial for trial in trials if trial.state == TrialState.COMPLETE], plan.directions[0])
+    counts = Counter(trial.state.name.lower() for trial in trials if trial.state in ENDED)
+    console = Console()
+    words = {"complete": "finished", "pruned": "pruned", "fail": "failed"}
+    came = ", ".join(f"{count} {words[state]}" for state, count in sorted(counts.items()))
+    console.print(f"{queue.directory.name}: {came}", highlight=False, soft_wrap=True)
+    table = Table()
+    table.add_column("#", justify="right")
+    table.add_column("overrides")
+    table.add_column(plan.objectives[0], justify="right")
+    for trial in finished[:SHOWN]:
+        table.add_row(str(trial.number), " ".join(overrides_of(queue.point_of(trial))), f"{trial.value:.4f}")
+    console.print(table)
+    lines = [f"stopped: {queue.stopped}"] if queue.stopped else []
+    if found := importances(queue):
+        lines.append("importance: " + ", ".join(f"{name} {value:.2f}" for name, value in found.items()))
+    epochs, pruned = saved_by_pruning(queue, int(plan.pruner_knobs["epochs"]))
+    if pruned:
+        lines.append(f"pruning saved {epochs} epochs in {pruned} trials")
+    if finished:
+        lines += [f"warning: {line}" for line in boundary_warnings(queue.parameters, finished[0])]
+        lines += ["best:", f"  {best_command(plan, queue, finished[0])}"]
+    for line in lines:
+        console.print(line, highlight=False, soft_wrap=True, markup=False)
+
+
+def best_command(plan: Plan, queue: Queue, best: FrozenTrial) -> str:
+    """What trains the best trial again, as an ordinary run whose test split is read."""
+    words = [word for word in plan.overrides if word != "threads=1"] + overrides_of(queue.point_of(best))
+    return shlex.join(["python", "src/train.py", *words])
+
+
+def record(run: Any, queue: Queue, plan: Plan) -> None:
+    """The study's own run: counts, the best, importances, and every trial as a table."""
+    trials = queue.trials()
+    finished = ranked([trial for trial in trials if trial.state == TrialState.COMPLETE], plan.directions[0])
+    counts = Counter(trial.state.name.lower() for trial in trials if trial.state in ENDED)
+    at = len([trial for trial in trials if trial.state in ENDED])
+    run.metrics({f"study/{state}": float(count) for state, count in counts.items()}, at)
+    if queue.stopped:
+        run.tags({"stopped_because": queue.stopped})
+    if finished:
+        best = finished[0]
+        run.metrics({f"best/{plan.objectives[0]}": float(best.value or 0.0), "best/trial": float(best.number)}, at)
+        run.tags({"best_command": best_command(plan, queue, best)})
+    run.metrics({f"importance/{name.replace('=', '-')}": value for name, value in importances(queue).items()}, at)
+    rows = [
+        {
+            "number": trial.number,
+            "state": trial.state.name,
+            "value": trial.value if trial.state == TrialState.COMPLETE else None,
+            "point": queue.point_of(trial),
+            "cause": trial.user_attrs.get("cause"),
+        }
+        for trial in trials
+    ]
+    run.text("\n".join(json.dumps(row) for row in rows) + "\n", "study/trials.jsonl")

@@ -1,0 +1,53 @@
+"""When a search has done enough: a function of its trials, asked before each claim, so that counts are exact."""
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from optuna.trial import FrozenTrial, TrialState
+
+
+@dataclass(frozen=True)
+class Stopping:
+    """`patience` counts finished trials in a row without a better one; a pruned one is such a trial too."""
+
+    maximize: bool
+    patience: int | None = None
+    target: float | None = None
+    min_improvement: float = 0.0  # what is no better than by that is no improvement
+    max_failures: int | None = None
+    deadline: float | None = None  # of the clock that time.time() reads
+
+    def reason(self, trials: Sequence[FrozenTrial]) -> str | None:
+        """Why no further trial should begin; None to go on."""
+        failed = sum(trial.state == TrialState.FAIL for trial in trials)
+        if self.max_failures is not None and failed >= self.max_failures:
+            return f"{failed} trials failed (max_failures={self.max_failures})"
+        if self.deadline is not None and time.time() >= self.deadline:
+            return "timeout: its time is over"
+        if len(values := self._values(trials)) == 0:
+            return None
+        best = max(values) if self.maximize else min(values)
+        if self.target is not None and (best >= self.target if self.maximize else best <= self.target):
+            return f"target {self.target:g} reached: {best:g}"
+        if self.patience is not None and (since := self._since_better(values)) >= self.patience:
+            return f"no improvement in {since} trials (search.patience={self.patience})"
+        return None
+
+    def _values(self, trials: Sequence[FrozenTrial]) -> list[float]:
+        """Of every trial that has ended without failing, in the order of their ends; pruned ones are no better."""
+        ended = [trial for trial in trials if trial.state in (TrialState.COMPLETE, TrialState.PRUNED)]
+        ended.sort(key=lambda trial: (trial.datetime_complete is None, trial.datetime_complete, trial.number))
+        worst = -math.inf if self.maximize else math.inf
+        return [
+            trial.value if trial.state == TrialState.COMPLETE and trial.value is not None else worst for trial in ended
+        ]
+
+    def _since_better(self, values: Sequence[float]) -> int:
+        sign = 1.0 if self.maximize else -1.0
+        best, last = -math.inf, 0
+        for place, value in enumerate(values):
+            if sign * value > best + (self.min_improvement if math.isfinite(best) else 0.0):
+                best, last = sign * value, place
+        return len(values) - 1 - last

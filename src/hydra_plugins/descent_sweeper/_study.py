@@ -1,0 +1,196 @@
+"""A study as a queue: trials wait, a worker claims one, runs it and tells what came of it.
+
+The leader puts as many trials into the queue as the study is to have. A claim and the claimer's mark are one
+transaction under a lock: a trial that is running belongs to a process that is alive, or goes back into the queue.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import optuna
+from filelock import FileLock
+from optuna.storages import JournalStorage
+from optuna.study import Study
+from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
+
+from descent import trials
+from hydra_plugins.descent_sweeper import _samplers
+from hydra_plugins.descent_sweeper._journal import Journal
+from hydra_plugins.descent_sweeper._search_space import Parameter, Point, drawn, named
+from hydra_plugins.descent_sweeper._stopping import Stopping
+
+FILE, LOCK, PLAN = "study.journal", ".study.lock", "study.json"
+NAME = "descent"
+Direction = Literal["minimize", "maximize"]
+OWNER, CRASHES, CAUSE, STOPPED, FIXED, CODE = "owner", "crashes", "cause", "stopped", "fixed", "code"
+ENDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
+MOST_CRASHES = 3
+
+optuna.logging.set_verbosity(optuna.logging.ERROR)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A trial that this process is to run."""
+
+    number: int
+    point: Point
+    trial: Trial
+
+
+class Queue:
+    """One study in one directory, shared by the leader and its workers."""
+
+    def __init__(self, directory: Path, parameters: Sequence[Parameter]) -> None:
+        self.directory, self.parameters = directory, tuple(parameters)
+        self._distributions = {one.name: _samplers.distribution(one) for one in parameters}
+        self._storage = JournalStorage(Journal(directory / FILE))
+        self.study: Study
+
+    def create(self, directions: Sequence[Direction], facts: Mapping[str, str]) -> None:
+        """Open the study, making it where there is none."""
+        with self._locked():
+            self.study = optuna.create_study(
+                study_name=NAME, storage=self._storage, directions=list(directions), load_if_exists=True
+            )
+            known = self.study.user_attrs
+            for name, value in facts.items():
+                if known.get(name) != value:
+                    self.study.set_user_attr(name, value)
+
+    def open(self) -> None:
+        """Open the study that the leader has made."""
+        self.study = optuna.load_study(study_name=NAME, storage=self._storage)
+
+    def extend(self, total: int, first: Sequence[Point]) -> None:
+        """Let so many trials exist; the first ones at given points."""
+        with self._locked():
+            for number in range(len(self.trials()), total):
+                fixed = named(self.parameters, first[number]) if number < len(first) else {}
+                self.study.add_trial(create_trial(state=TrialState.WAITING, system_attrs={"fixed_params": fixed}))
+
+    def trials(self, *states: TrialState) -> list[FrozenTrial]:
+        """In the order of their numbers."""
+        return self.study.get_trials(deepcopy=False, states=states or None)
+
+    def claim(self, sampler: str, settings: dict[str, Any], seed: int, stopping: Stopping) -> Claim | None:
+        """The next waiting trial with its point; None where none waits or the search was stopped."""
+        with self._locked():
+            if not self.stopped and (reason := stopping.reason(self.trials())):
+                self.stop(reason)
+            if self.stopped or not (waiting := self.trials(TrialState.WAITING)):
+                return None
+            first = min(waiting, key=lambda trial: trial.number)
+            self._storage.set_trial_state_values(first._trial_id, TrialState.RUNNING)
+            self._mark(first, OWNER, asdict(trials.this_process()))
+        self.study.sampler = _samplers.sampler_for(sampler, self.parameters, settings, seed, first.number)
+        trial = Trial(self.study, first._trial_id)
+        return Claim(first.number, self._draw(trial), trial)
+
+    def _draw(self, trial: Trial) -> Point:
+        """One parameter after another: what an earlier one chose decides which later ones exist."""
+        values: dict[str, Any] = {}
+        for parameter in self.parameters:
+            if parameter.exists_in(drawn(self.parameters, values)):
+                values[parameter.name] = trial._suggest(parameter.name, self._distributions[parameter.name])
+        return drawn(self.parameters, values)
+
+    def finish(self, claim: Claim, state: TrialState, values: Sequence[float] | None = None, cause: str = "") -> None:
+        """What came of a trial, once: a second answer changes nothing."""
+        if cause:
+            claim.trial.set_user_attr(CAUSE, cause)
+        self.study.tell(claim.trial, list(values) if values is not None else None, state, skip_if_finished=True)
+
+    def give_back(self, claim: Claim) -> None:
+        """Into the queue again, to be gone on with: its worker was told to stop."""
+        with self._locked():
+            self._requeue(self.trials()[claim.number])
+
+    def recover(self) -> list[int]:
+        """Trials whose worker is gone go back into the queue; returns their numbers."""
+        with self._locked():
+            orphans = [trial for trial in self.trials(TrialState.RUNNING) if not _is_owned(trial)]
+            for trial in orphans:
+                self._requeue(trial)
+        return [trial.number for trial in orphans]
+
+    def crashed(self, number: int, how: str) -> bool:
+        """A worker was ended by its own trial; True where that has now happened too often and the trial is FAILED."""
+        with self._locked():
+            trial = self.trials()[number]
+            if trial.state != TrialState.RUNNING:
+                return False
+            crashes = int(trial.user_attrs.get(CRASHES, 0)) + 1
+            self._mark(trial, CRASHES, crashes)
+            if crashes < MOST_CRASHES:
+                self._requeue(trial)
+                return False
+            self._mark(trial, CAUSE, f"its process ended {crashes} times: {how}")
+            self._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
+            return True
+
+    def stop(self, reason: str) -> None:
+        """No worker claims any more."""
+        self.study.set_user_attr(STOPPED, reason)
+
+    def go_on(self) -> None:
+        """Forget an earlier stop."""
+        if self.stopped is not None:
+            self.study.set_user_attr(STOPPED, "")
+
+    @property
+    def stopped(self) -> str | None:
+        """Why nobody claims any more."""
+        return str(self.study.user_attrs.get(STOPPED) or "") or None
+
+    @property
+    def ended(self) -> int:
+        """Trials that count: finished, pruned and failed."""
+        return len(self.trials(*ENDED))
+
+    def point_of(self, trial: FrozenTrial) -> Point:
+        """What a trial has drawn."""
+        return drawn(self.parameters, trial.params)
+
+    def _requeue(self, trial: FrozenTrial) -> None:
+        self._storage.set_trial_state_values(trial._trial_id, TrialState.WAITING)
+
+    def _mark(self, trial: FrozenTrial, name: str, value: Any) -> None:
+        self._storage.set_trial_user_attr(trial._trial_id, name, value)
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        with FileLock(self.directory / LOCK):
+            yield
+
+
+def _is_owned(trial: FrozenTrial) -> bool:
+    owner = trial.user_attrs.get(OWNER)
+    if not owner:
+        return False
+    if owner["host"] != trials.this_process().host:
+        return True  # another machine's: it cannot be seen from here
+    return trials.is_alive(int(owner["pid"]), float(owner["started"]))
+
+
+def described(parameters: Sequence[Parameter]) -> dict[str, str]:
+    """The space as it is kept beside the study and compared with a later one."""
+    return {parameter.name: f"{parameter.key}: {parameter.described}" for parameter in parameters}
+
+
+def differences(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
+    """What keeps two spaces from being the same."""
+    names = [name for name in {**old, **new} if old.get(name) != new.get(name)]
+    return [f"{name} {old.get(name, 'absent')} → {new.get(name, 'absent')}" for name in names]
+
+
+def read_plan(directory: Path) -> dict[str, Any] | None:
+    """What the study of a directory was begun with."""
+    try:
+        return dict(json.loads((directory / PLAN).read_text()))
+    except (FileNotFoundError, ValueError):
+        return None

@@ -1,0 +1,152 @@
+"""A process that takes one trial after another from a study, as long as there are any and its leader lives."""
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from descent import door, trials
+from descent.errors import DescentError, Interrupted
+from hydra_plugins.descent_sweeper._search_space import Parameter, overrides_of
+
+Direction = Literal["minimize", "maximize"]
+
+PROGRAM = "from hydra_plugins.descent_sweeper._worker import main; main()"
+LOGS = "logs"
+BEST = "best"  # the directory of the best point, trained once more
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that a worker needs to know of its study; plain values, for it crosses to other processes."""
+
+    directory: str
+    parameters: list[dict[str, Any]]
+    overrides: list[str]  # of every trial, before its own point
+    search: str
+    search_knobs: dict[str, Any]
+    pruner: str
+    pruner_knobs: dict[str, Any]
+    stopping: dict[str, Any]
+    objectives: list[str]
+    directions: list[Direction]
+    seed: int
+    parent: str  # the study's run
+
+    @property
+    def space(self) -> list[Parameter]:
+        """The parameters, as they were before they crossed."""
+        made = []
+        for said in self.parameters:
+            when = tuple((key, tuple(allowed)) for key, allowed in said["when"])
+            made.append(Parameter(**{**said, "choices": tuple(said["choices"]), "when": when}))
+        return made
+
+    def written(self) -> str:
+        """One line of JSON."""
+        return json.dumps(asdict(self))
+
+
+def main() -> None:
+    """Read a plan and the leader's process number, then work: on the trials, or on the best of them alone."""
+    order = json.loads(sys.stdin.readline())
+    trials.die_with_parent(int(order["leader"]))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    plan = Plan(**order["plan"])
+    raise SystemExit(work(plan) if order["best"] is None else test(plan, order["best"]))
+
+
+def test(plan: Plan, words: list[str]) -> int:
+    """Train the best point once more as an ordinary run: now its test split is read, the first time in this study."""
+    try:
+        trials.run(trials.Trial(Path(plan.directory, BEST), [*plan.overrides, *words], plan.parent, tested=True))
+    except (DescentError, OSError) as error:
+        print(door.one_line(error), file=sys.stderr)
+        return door.exit_code(error)
+    return 0
+
+
+def work(plan: Plan) -> int:
+    """Trial after trial; the exit code is 0, or that of the signal that ended it."""
+    from optuna.trial import TrialState
+
+    from hydra_plugins.descent_sweeper._pruners import pruner_for
+    from hydra_plugins.descent_sweeper._stopping import Stopping
+    from hydra_plugins.descent_sweeper._study import Queue
+
+    queue, stopping = Queue(Path(plan.directory), plan.space), Stopping(**plan.stopping)
+    queue.open()
+    queue.study.pruner = pruner_for(plan.pruner, plan.pruner_knobs)
+    while claim := queue.claim(plan.search, plan.search_knobs, plan.seed, stopping):
+        directory = queue.directory / str(claim.number)
+        try:
+            with _logged(log_of(queue.directory, claim.number)):
+                came_to = trials.run(_trial(plan, claim, directory))
+        except (Interrupted, KeyboardInterrupt) as end:
+            queue.give_back(claim)
+            return end.exit_code if isinstance(end, Interrupted) else 143
+        except Exception as error:
+            _complain(log_of(queue.directory, claim.number), error)
+            cause = door.one_line(error) if isinstance(error, DescentError | OSError) else _internal(error)
+            queue.finish(claim, TrialState.FAIL, cause=cause)
+            continue
+        if came_to.pruned:
+            queue.finish(claim, TrialState.PRUNED)
+        else:
+            queue.finish(claim, TrialState.COMPLETE, [came_to.objective])
+    return 0
+
+
+def _trial(plan: Plan, claim: Any, directory: Path) -> trials.Trial:
+    def report(value: float, epoch: int) -> bool:
+        claim.trial.report(value, epoch)
+        return bool(claim.trial.should_prune())
+
+    prunes = plan.pruner != "none" and len(plan.objectives) == 1
+    return trials.Trial(
+        directory=directory,
+        overrides=[*plan.overrides, *overrides_of(claim.point)],
+        parent=plan.parent,
+        report=report if prunes else None,
+    )
+
+
+def log_of(directory: Path, number: int) -> Path:
+    """What a trial has printed."""
+    return directory / LOGS / f"{number}.log"
+
+
+@contextmanager
+def _logged(file: Path) -> Iterator[None]:
+    """What the trial prints goes to its own file, whoever prints it."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    before = os.dup(1), os.dup(2)
+    with file.open("ab") as log:
+        sys.stdout.flush()
+        os.dup2(log.fileno(), 1)
+        os.dup2(log.fileno(), 2)
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        for number, kept in enumerate(before, 1):
+            os.dup2(kept, number)
+            os.close(kept)
+
+
+def _complain(file: Path, error: Exception) -> None:
+    """The whole traceback, into the trial's log."""
+    import traceback
+
+    with file.open("a") as log:
+        traceback.print_exception(error, file=log)
+
+
+def _internal(error: Exception) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())[:200]

@@ -1,0 +1,207 @@
+"""A search as a user runs it: one study for many questions, then the same command again."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).parents[2]
+TINY = ["dataset=synthetic", "dataset.samples=120", "epochs=3", "model.hidden=[8]", "batch_size=24"]
+SEARCH = ["-m", "search=tpe", "optimizer=sgd,adam", "n_trials=6", "workers=2", "name=found", *TINY]
+
+
+def run(root, *words):
+    command = [sys.executable, str(PROJECT / "src" / "train.py"), *words]
+    env = {**os.environ, "DESCENT_ROOT": str(root)}
+    return subprocess.run(command, cwd=root, env=env, capture_output=True, text=True, timeout=300)
+
+
+def runs_of(root):
+    import mlflow
+
+    client = mlflow.MlflowClient(tracking_uri=f"sqlite:///{root}/mlflow.db")
+    (experiment,) = [one for one in client.search_experiments() if one.name == "descent"]
+    return client.search_runs([experiment.experiment_id], max_results=1000)
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    root = tmp_path_factory.mktemp("study")
+    answer = run(root, *SEARCH)
+    assert answer.returncode == 0, answer.stderr
+    (directory,) = (root / "sweeps").iterdir()
+    return root, directory, answer
+
+
+@pytest.fixture(scope="module")
+def runs(study):
+    found = runs_of(study[0])
+    parents = {one.info.run_id: one for one in found if one.data.tags.get("role") == "study"}
+    return found, parents
+
+
+def test_it_says_each_trial_and_the_best_command(study):
+    _, _, answer = study
+    said = answer.stdout.splitlines()
+    assert len([line for line in said if line.startswith("[") and "/6] #" in line]) == 6
+    assert any(line.strip().startswith("python src/train.py") for line in said)
+    assert answer.stderr == ""
+
+
+def test_every_trial_has_a_directory_of_its_own(study):
+    _, directory, _ = study
+    assert {path.name for path in directory.iterdir() if path.name.isdigit()} == set("012345")
+    assert (directory / "3" / ".hydra" / "overrides.yaml").exists()
+    assert json.loads((directory / "3" / "run.json").read_text())["state"] == "finished"
+
+
+def test_trial_0_is_the_current_configuration(study):
+    _, directory, _ = study
+    words = (directory / "0" / ".hydra" / "overrides.yaml").read_text()
+    assert "optimizer=adam" in words and "lr=0.001" in words
+
+
+def test_a_trial_has_its_own_optimizers_space_alone(study):
+    _, directory, _ = study
+    for number in range(6):
+        words = (directory / str(number) / ".hydra" / "overrides.yaml").read_text()
+        assert ("optimizer.betas=" in words) == ("optimizer=adam" in words)
+
+
+def test_one_parent_and_a_child_for_each_trial(runs):
+    found, parents = runs
+    (parent,) = parents.values()
+    children = [one for one in found if one.data.tags.get("mlflow.parentRunId") == parent.info.run_id]
+    assert len(children) == 7  # and the best once more
+    assert {one.info.status for one in found} == {"FINISHED"}
+    assert parent.data.metrics["study/complete"] == 6
+
+
+def test_no_trial_has_read_the_test_split_and_the_best_has(runs):
+    found, _ = runs
+    tested = [one for one in found if any(key.startswith("test/") for key in one.data.metrics)]
+    assert len(tested) == 1
+    assert tested[0].data.tags["run_directory"].endswith("/best")
+
+
+def test_the_best_once_more_is_the_same_training(study, runs):
+    found, parents = runs
+    (parent,) = parents.values()
+    number = int(parent.data.metrics["best/trial"])
+    digests = {
+        one.data.tags.get("run_directory", "").rpartition("/")[2]: one.data.tags.get("weights_sha256") for one in found
+    }
+    assert digests["best"] == digests[str(number)]
+
+
+def test_no_knob_of_the_search_is_a_param_of_a_trial(runs):
+    found, _ = runs
+    for one in found:
+        assert not {"n_trials", "workers", "study", "search", "search.patience", "pruner"} & set(one.data.params)
+
+
+def test_the_same_command_again_says_that_it_is_finished(study):
+    root, directory, _ = study
+    before = sorted(path.name for path in directory.iterdir())
+    answer = run(root, *SEARCH)
+    assert (answer.returncode, answer.stderr) == (0, "")
+    assert f"finished before: {directory.name} has its 6 trials" in answer.stdout
+    assert sorted(path.name for path in directory.iterdir()) == before
+
+
+def test_more_trials_extend_it(study):
+    root, _, _ = study
+    answer = run(root, *[word if word != "n_trials=6" else "n_trials=8" for word in SEARCH])
+    assert answer.returncode == 0, answer.stderr
+    said = [line for line in answer.stdout.splitlines() if "/8] #" in line]
+    assert sorted(line.split("#")[1].split(" ")[0] for line in said) == ["6", "7"]
+    assert len(list((root / "sweeps").iterdir())) == 1
+
+
+def test_pruning_saves_epochs(tmp_path):
+    words = [
+        "-m",
+        "search=random",
+        "pruner=threshold",
+        "pruner.lower=2",
+        "lr=tag(log,interval(1e-3,1e-1))",
+        "n_trials=2",
+    ]
+    answer = run(tmp_path, *words, *TINY, "tracking=none")
+    assert "pruning saved 4 epochs in 2 trials" in answer.stdout
+    assert answer.returncode == 0, answer.stderr
+
+
+def test_a_failing_trial_is_said_and_the_others_go_on(tmp_path):
+    words = ["-m", "search=grid", "lr=1e-2,1e30", "optimizer=sgd", "n_trials=2", "loss=mse"]
+    answer = run(tmp_path, *words, *TINY, "tracking=none")
+    assert answer.returncode == 0
+    (line,) = answer.stderr.splitlines()
+    assert line.startswith("failed: [") and "lr=1e+30" in line and "loss" in line
+    assert "1 finished, 1 failed" in answer.stdout
+
+
+def test_killed_workers_and_leaders_lose_nothing(tmp_path):
+    """Both are killed in the middle; the same command ends with every trial once."""
+    words = ["-m", "search=random", "lr=tag(log,interval(1e-3,1e-1))", "n_trials=6", "workers=2", "study=killed"]
+    words += [*TINY, "epochs=40", "checkpoint.seconds=0"]
+    command = [sys.executable, str(PROJECT / "src" / "train.py"), *words]
+    env = {**os.environ, "DESCENT_ROOT": str(tmp_path)}
+    leader = subprocess.Popen(command, cwd=tmp_path, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    study = tmp_path / "sweeps" / "killed"
+    deadline = time.monotonic() + 120
+    while not (study / "1" / "checkpoints").exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    leader.send_signal(signal.SIGKILL)
+    leader.wait()
+    answer = run(tmp_path, *words)
+    assert answer.returncode == 0, answer.stderr
+    assert "6 finished" in answer.stdout
+    found = [one for one in runs_of(tmp_path) if one.data.tags.get("role") != "study"]
+    assert len(found) == 7
+    assert {one.info.status for one in found} == {"FINISHED"}
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["n_trials=3"], "n_trials: got 3, allowed nothing without -m"),
+        (["-m", "seed=1,2", "n_trials=3"], "n_trials: got 3, allowed with search=…"),
+        (["-m", "search=tpe", "lr=interval(1,1)"], "lr: got interval(1,1), allowed a low below its high"),
+        (["-m", "search=tpe", "lr=tag(log,interval(0,1))"], "lr: got a logarithmic interval from 0"),
+        (["-m", "search=grid", "lr=interval(0.1,1)"], "lr: got float [0.1, 1], allowed values or a step"),
+        (["-m", "search=gp", "optimizer=sgd,adam"], "search: got gp, allowed random | tpe"),
+        (["-m", "search=tpe", "n_trials=0", "lr=0.1,0.2"], "n_trials: got 0, allowed int [1, inf)"),
+        (["-m", "search=tpe", "workers=0", "lr=0.1,0.2"], "workers: got 0, allowed int [1, 1024]"),
+        (["-m", "search=tpe", "search.patience=0", "lr=0.1,0.2"], "search.patience: got 0"),
+        (["-m", "search=tpe", "search.patiense=3", "lr=0.1,0.2"], "search.patiense: unknown key"),
+        (["-m", "search=tpee", "lr=0.1,0.2"], "search: got tpee, allowed"),
+        (["-m", "search=tpe", "pruner=medianne", "lr=0.1,0.2"], "pruner: got medianne, allowed"),
+        (["-m", "search=tpe", "lrr=interval(0.1,1)"], "lrr: unknown key"),
+        (
+            ["-m", "search=tpe", "optimizer=adam", "optimizer.momentum=interval(0.1,0.9)"],
+            "optimizer.momentum: unknown key",
+        ),
+        (["-m", "search=tpe", "lr=interval(-1,1)"], "lr: got -1"),
+        (["-m", "search=tpe", "n_trials=3,4", "lr=0.1,0.2"], "n_trials: got several values, allowed one"),
+        (["-m", "space=mlp"], "search: got nothing, allowed grid | random"),
+        (["-m", "search=tpe", "search.start=[{x:1}]", "lr=0.1,0.2"], "search.start: got x, allowed lr"),
+        (["-m", "search=tpe", "study=a b", "lr=0.1,0.2"], "study: got a b"),
+        (
+            ["-m", "search=random", "space=mlp", "space.parameters.lr=float"],
+            "space.lr: got float, allowed float [low, high]",
+        ),
+    ],
+    ids=lambda part: " ".join(part) if isinstance(part, list) else "",
+)
+def test_a_bad_search_is_refused_in_one_line(run_here, tmp_path, words, line):
+    answer = run_here(words)
+    assert answer.code == 2
+    assert answer.err.startswith(line)
+    assert len(answer.err.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
