@@ -59,7 +59,7 @@ def read(group: str, choice: str) -> dict:
 
 def shared_knobs(file: Path) -> set[str]:
     """Those of the files that it takes in."""
-    taken = [one for one in yaml.safe_load(file.read_text()).get("defaults", []) if one != "_self_"]
+    taken = [one for one in yaml.safe_load(file.read_text()).get("defaults", []) if str(one)[0] == "/"]
     return {key for one in taken for key in yaml.safe_load((CONF / f"{one[1:-7]}.yaml").read_text())["allowed"]}
 
 

@@ -144,7 +144,7 @@ def test_annealing_scales_with_the_objective():
     assert path(1.0) == path(1e6)
 
 
-@pytest.mark.parametrize("choice", ["tpe", pytest.param("gp", marks=pytest.mark.slow), "anneal", "genetic"])
+@pytest.mark.parametrize("choice", ["tpe", pytest.param("gp", marks=pytest.mark.slow), "cmaes", "anneal", "genetic"])
 def test_it_finds_the_bottom_of_a_bowl_better_than_random(choice):
     def bowl(values):
         return (values["x"] - 1) ** 2 + math.log(values["y"] / 0.03) ** 2

@@ -3,7 +3,6 @@
 import json
 import multiprocessing
 import os
-import random
 import signal
 
 import pytest
@@ -20,6 +19,7 @@ SPACE = [
     parsed("lr", "float [1e-4, 1] log"),
 ]
 NEVER = Stopping(maximize=True)
+MOMENTS = ("claimed", "reported", "told")
 
 
 def opened(directory):
@@ -32,13 +32,27 @@ def value_of(point):
     return float(point["lr"]) + float(point.get("momentum", 0.0))
 
 
-def drain(directory, choice="random", stopping=NEVER, most=None):
-    """What a worker does, without a training: notes every start and end in a file that only it writes."""
+def dies(directory, number, moment):
+    """Every third trial kills its worker once: after its claim, in the middle, or after its end."""
+    mark = directory / f"died-{number}"
+    if number % 3 == 0 and MOMENTS[number % 4 % 3] == moment and not mark.exists():
+        mark.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def drain(directory, choice="random", stopping=NEVER, most=None, fatal=False):
+    """What a worker does, without a training: notes every start in a file that only it writes."""
     queue = Queue(directory, SPACE)
     queue.open()
     while (most is None or most > 0) and (claim := queue.claim(choice, {"random_trials": 5}, 0, stopping)):
         with (directory / f"seen-{os.getpid()}").open("a") as seen:
             seen.write(json.dumps([claim.number, claim.point]) + "\n")
+        for moment in MOMENTS if fatal else ():
+            if moment == "told":
+                queue.finish(claim, TrialState.COMPLETE, [value_of(claim.point)])
+            elif moment == "reported":
+                claim.trial.report(0.5, 0)
+            dies(directory, claim.number, moment)
         queue.finish(claim, TrialState.COMPLETE, [value_of(claim.point)])
         most = None if most is None else most - 1
 
@@ -102,22 +116,16 @@ def test_an_interrupted_study_draws_what_an_undisturbed_one_draws(tmp_path, undi
 def test_killed_workers_lose_and_double_nothing(tmp_path, undisturbed):
     queue = opened(tmp_path)
     queue.extend(60, [])
-    chance, kills = random.Random(0), 0
     workers = []
     while queue.ended < 60:
         queue.recover()
         workers = [worker for worker in workers if worker.is_alive()]
         while len(workers) < 3:
-            workers.append(PROCESSES.Process(target=drain, args=(tmp_path,)))
+            workers.append(PROCESSES.Process(target=drain, args=(tmp_path,), kwargs={"fatal": True}))
             workers[-1].start()
-        if kills < 25 and chance.random() < 0.5:
-            victim = chance.choice(workers)
-            os.kill(victim.pid, signal.SIGKILL)
-            victim.join()
-            kills += 1
     for worker in workers:
         worker.join()
-    assert kills >= 10
+    assert len(list(tmp_path.glob("died-*"))) == 20
     assert points_of(queue) == undisturbed
     assert queue.trials(TrialState.RUNNING) == []
 
