@@ -1,5 +1,6 @@
 """From a Config to the objects that train. The only place where a `_target_` becomes an object."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
 
