@@ -1,5 +1,6 @@
 """Settings that are fine one by one and wrong together. Each check is a function of the plain settings."""
 
+import difflib
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -9,7 +10,7 @@ from descent import processes, step_contradictions
 from descent.data.knobs import COMMON, KINDS, Sizes, sizes
 from descent.errors import UsageError
 from descent.rules import near, refuse
-from descent.vocabulary import METRICS, RANKED, metric_names
+from descent.vocabulary import CHOOSING_SPLITS, METRICS, RANKED, TOP, metric_names
 
 # Lightning arguments that manual optimization cannot honour or that have a knob of ours: argument → what to use.
 OURS = {
@@ -198,6 +199,16 @@ def _kind_of_data(settings: Mapping[str, Any]) -> None:
         raise refuse("dataset.features", dataset["features"], "each column once")
 
 
+def _cache(settings: Mapping[str, Any]) -> None:
+    """A word that comes close to one of ours is no folder; one with a slash is."""
+    given = settings["dataset"]["cache"]
+    words = {"auto": "auto", "null": "null", "none": "null"}
+    meant = difflib.get_close_matches(str(given).lower(), words, n=1, cutoff=0.7)
+    if given not in (None, "auto") and meant:
+        hint = f"did you mean {words[meant[0]]}? A folder of that name is ./{given}"
+        raise refuse("dataset.cache", given, "auto | a folder | null", hint)
+
+
 def _table(settings: Mapping[str, Any]) -> None:
     for name, kind in (settings["dataset"].get("types") or {}).items():
         if kind not in COLUMN_TYPES:
@@ -288,17 +299,23 @@ def _monitors(settings: Mapping[str, Any]) -> None:
     dataset = settings["dataset"]
     task, classes = dataset["task"], dataset.get("classes")
     names = metric_names(task, dataset["val_fraction"] > 0, classes if isinstance(classes, int) else None)
-    wanted = _monitored(settings)
-    for key, metric in wanted.items():
-        if metric in names:
-            continue
-        if metric.startswith("val/") and dataset["val_fraction"] == 0 and metric.split("/")[1] in METRICS[task]:
-            hint = "there is no validation split: set dataset.val_fraction above 0"
-        elif metric.startswith("test/"):
-            hint = "the test split decides nothing"
-        else:
-            hint = near(metric, names)
-        raise refuse(key, metric, " | ".join(names), hint)
+    for key, metric in _monitored(settings).items():
+        if metric not in names:
+            raise refuse(key, metric, " | ".join(names), _why_not(metric, dataset) or near(metric, names))
+
+
+def _why_not(metric: str, dataset: Mapping[str, Any]) -> str:
+    """Of a metric that there is, elsewhere."""
+    split, _, name = metric.partition("/")
+    task = dataset["task"]
+    if split == "test":
+        return "the test split decides nothing"
+    if name not in METRICS[task]:
+        others = [one for one in METRICS if name in METRICS[one]]
+        return f"{name} is of {others[0]}, and this is {task}" if others else ""
+    if split == "val" and dataset["val_fraction"] == 0:
+        return "there is no validation split: set dataset.val_fraction above 0"
+    return f"{name} is for more than {TOP} classes" if name == "top5" and split in CHOOSING_SPLITS else ""
 
 
 def _validation(settings: Mapping[str, Any]) -> None:
@@ -348,6 +365,7 @@ CHECKS = (
     _trainer,
     _common_knobs,
     _kind_of_data,
+    _cache,
     _repeats,
     _splits,
     _shape,

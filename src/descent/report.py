@@ -51,10 +51,11 @@ def next_commands(config: Config) -> list[str]:
     """Three commands worth trying after this run: its own, with something changed."""
     other = {"adam": "momentum"}.get(config.optimizer.choice, "adam")
     rate = float(config.lr)
+    methods = "[dropout,early_stopping]" if "dropout" in config.model.settings else "[early_stopping]"
     return [
         command(config, optimizer=other),
-        command(config, regularization="[dropout,early_stopping]", epochs=str(3 * config.epochs)),
-        command(config, "-m", seed="0,1,2", lr=f"{rate / 3:.1g},{rate:.3g}"),
+        command(config, regularization=methods, epochs=str(3 * config.epochs)),
+        command(config, "-m", seeds="3", lr=f"{rate / 3:.1g},{rate:.3g}"),
     ]
 
 
