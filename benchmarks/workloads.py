@@ -35,7 +35,7 @@ MNIST = Workload(
     "MNIST-size MLP",
     ("model.hidden=[512,256]", "batch_size=128"),
     threads=2,
-    epochs=3,
+    epochs=6,
     samples=75_000,
 )
 CNN = Workload("cnn", "small CNN", ("model=cnn", "batch_size=128"), threads=2, epochs=3, samples=12_500)

@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from descent import composition
+from descent.config import parse
+
 PROJECT = Path(__file__).parents[1]
 PAGE = PROJECT / "docs" / "concepts.md"
 ROWS = [line.strip("|").split(" | ") for line in PAGE.read_text().splitlines() if re.match(r"\| \d+ \|", line)]
@@ -36,5 +39,7 @@ def test_a_row_names_its_settings_its_test_and_its_page(number):
 
 
 @pytest.mark.parametrize(("number", "words"), COMMANDS)
-def test_what_a_user_writes_composes(composed, number, words):
-    assert composed(*shlex.split(words)).settings, number
+def test_what_a_user_writes_composes(number, words):
+    raw = composition.compose(shlex.split(words))
+    choices, is_sweep = dict(raw.hydra.runtime.choices), "`-m`" in BY_NUMBER[number][2]
+    assert parse(composition.without_hydra(raw), choices, [], one_of_many=is_sweep).settings
