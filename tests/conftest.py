@@ -72,8 +72,8 @@ def run_command(tmp_path) -> Callable[..., "subprocess.CompletedProcess[str]"]:
 def run_here(tmp_path, monkeypatch, capfd) -> Callable[..., Answer]:
     """`run_here(["lr=1"])`: the same script without the price of a process; twenty times faster."""
 
-    def run(arguments: list[str], script: Path = TRAIN) -> Answer:
-        monkeypatch.chdir(tmp_path)
+    def run(arguments: list[str], script: Path = TRAIN, place: Path = tmp_path) -> Answer:
+        monkeypatch.chdir(place)
         monkeypatch.setattr(sys, "argv", [str(script), *arguments])
         monkeypatch.setenv("HYDRA_FULL_ERROR", "0")  # set by the entry point; put back when the test ends
         capfd.readouterr()

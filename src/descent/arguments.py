@@ -6,7 +6,6 @@ A word is split at its first `=`, so a value needs no quotes but the shell's. Th
 import functools
 import os
 import sys
-import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,6 @@ from descent.errors import UsageError
 
 HELP = ("--help", "-h", "help")
 REQUIRED = object()
-INTERRUPTED = 130
 _PLAIN = {"true": True, "false": False, "null": None}
 
 
@@ -46,7 +44,9 @@ def script(table: Sequence[Argument]) -> Callable[[Callable[[dict[str, Any]], An
             if any(word in HELP for word in words):
                 print(help_page(task.__globals__.get("__doc__") or "", table))
                 return
-            or_exit(lambda: task(read(table, words)))
+            from descent import door
+
+            door.or_exit(lambda: task(read(table, words)))
 
         return main
 
@@ -87,23 +87,6 @@ def help_page(document: str, table: Sequence[Argument]) -> str:
         lines.append(f"  {argument.key:<{width}}  {argument.help}")
         lines.append(f"  {'':<{width}}  ({rules.described(argument.rule)}{needed})")
     return "\n".join(lines)
-
-
-def or_exit(action: Callable[[], Any]) -> Any:
-    """What the action returns; a fault is one line on stderr and its exit code."""
-    from descent import door
-
-    try:
-        return action()
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        raise SystemExit(INTERRUPTED) from None
-    except Exception as error:
-        if os.environ.get("DESCENT_DEBUG") == "1":
-            traceback.print_exception(error)
-        else:
-            print(door.one_line(error), file=sys.stderr)
-        raise SystemExit(door.exit_code(error)) from None
 
 
 def _typed(argument: Argument, text: str) -> Any:

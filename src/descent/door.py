@@ -41,6 +41,7 @@ __all__ = [
     "leave_point",
     "mask",
     "one_line",
+    "or_exit",
     "refuse_impossible",
     "typed",
     "without_a_run",
@@ -67,16 +68,16 @@ def entry_point(task: Task) -> Callable[[], None]:
     def reported(raw: DictConfig) -> Any:
         if HydraConfig.get().mode == RunMode.MULTIRUN:
             return job(raw)  # the sweeper says what went wrong and goes on
-        return _or_exit(lambda: _or_forgotten(lambda: job(raw), Path(HydraConfig.get().runtime.output_dir)))
+        return or_exit(lambda: _or_forgotten(lambda: job(raw), Path(HydraConfig.get().runtime.output_dir)))
 
     def main() -> None:
         os.environ.setdefault("DESCENT_ROOT", str(Path(task.__code__.co_filename).resolve().parents[1]))
         os.environ["HYDRA_FULL_ERROR"] = "1"  # makes Hydra raise what it would print in ten lines
         sys.argv += processes.follower_overrides()
-        flags = _or_exit(lambda: _recalled(_flags(sys.argv[1:])))
+        flags = or_exit(lambda: _recalled(_flags(sys.argv[1:])))
         run = hydra.main(version_base="1.3", config_path="../conf", config_name="config")(reported)
         with _at_the_end:
-            _or_exit(lambda: _composing(run, flags))
+            or_exit(lambda: _composing(run, flags))
 
     return main
 
@@ -91,7 +92,7 @@ def without_a_run(task: Callable[[Config], Any]) -> Callable[[], None]:
             print((sys.modules[task.__module__].__doc__ or "").strip())
             return
         os.environ.setdefault("DESCENT_ROOT", str(Path(task.__code__.co_filename).resolve().parents[1]))
-        _or_exit(lambda: task(_checked(words)))
+        or_exit(lambda: task(_checked(words)))
 
     return main
 
@@ -116,7 +117,7 @@ class Door(Callback):
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         # Hydra swallows every exception here but SystemExit.
-        if not _or_exit(lambda: admit([config]) and _enter_run(config)):
+        if not or_exit(lambda: admit([config]) and _enter_run(config)):
             raise SystemExit(0)
 
 
@@ -180,10 +181,11 @@ def _rehearse(configs: Sequence[Config]) -> None:
     """Build every job once: what its parts refuse shows before the first one runs."""
     from descent import assembly
 
-    data, settings = None, None
+    data, made_from = None, None
     for config in configs:
-        if config.dataset.settings != settings:
-            data, settings = assembly.load(config), config.dataset.settings
+        origin = config.dataset.settings, config.folds, config.fold
+        if origin != made_from:
+            data, made_from = assembly.load(config), origin
         assembly.assemble(config, data)
 
 
@@ -215,7 +217,8 @@ def exit_code(error: BaseException) -> int:
     return EnvironmentFault.exit_code if isinstance(error, OSError) else INTERNAL
 
 
-def _or_exit(action: Callable[[], Any]) -> Any:
+def or_exit(action: Callable[[], Any]) -> Any:
+    """What the action returns; a fault is one line on stderr and its exit code."""
     try:
         return action()
     except KeyboardInterrupt:

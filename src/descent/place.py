@@ -8,8 +8,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from hydra.core.override_parser.types import Quote, QuotedString
+
 from descent import ownership
-from descent.config import Config
+from descent.config import Config, located
 from descent.durable import UNFINISHED, sync_directory, write_json
 from descent.errors import UsageError
 from descent.identity import Identity
@@ -69,8 +71,25 @@ def begin(directory: Path, config: Config, parent: str = "") -> Place:
 
 
 def given(config: Config) -> tuple[str, ...]:
-    """The command line's overrides, as they are recorded: what names an earlier run is none of this one's."""
-    return tuple(mask(word) for word in config.overrides if word.lstrip("+").partition("=")[0] != "resume")
+    """The command line's overrides, as they are recorded: what names an earlier run is none of this one's.
+
+    A file is recorded where it was found, so that they mean the same from any directory.
+    """
+    words = (word for word in config.overrides if _key(word) != "resume")
+    return tuple(mask(_found(config) if _key(word) == "dataset.path" else word) for word in words)
+
+
+def quoted(text: str) -> str:
+    """As Hydra reads it back, whatever characters are in it."""
+    return QuotedString(text.replace("${", "\\${"), Quote.single).with_quotes()
+
+
+def _key(word: str) -> str:
+    return word.lstrip("+").partition("=")[0]
+
+
+def _found(config: Config) -> str:
+    return f"dataset.path={quoted(str(located(config.dataset).settings['path']))}"
 
 
 def read(directory: Path) -> Place | None:

@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.errors import HydraException
 
 from descent import processes, rules
 from descent.finding import KEY, WORDS, find_run
-from descent.place import Place
+from descent.place import Place, quoted
 from descent.tracking.outbox import stored_id
 from descent.tracking.secrets import HIDDEN
 
@@ -26,8 +25,8 @@ def recalled(words: Sequence[str], root: Path) -> list[str]:
     given = {_key(word) for word in words}
     own = [word for word in run.overrides if _key(word) not in given and HIDDEN not in word]
     rest = [word for word in words if _key(word).lstrip("+") != KEY]
-    place = [f"{DIRECTORY}={_quoted(str(run.directory))}"] if processes.rank() == 0 else []
-    return [*own, *place, *rest, f"{KEY}={_quoted(text)}"]
+    place = [f"{DIRECTORY}={quoted(str(run.directory))}"] if processes.rank() == 0 else []
+    return [*own, *place, *rest, f"{KEY}={quoted(text)}"]
 
 
 def named(words: Sequence[str]) -> str | None:
@@ -56,8 +55,3 @@ def _refuse_other_place(words: Sequence[str], run: Place) -> None:
 
 def _key(word: str) -> str:
     return word.partition("=")[0]
-
-
-def _quoted(text: str) -> str:
-    """As Hydra reads it back, whatever characters are in it."""
-    return QuotedString(text.replace("${", "\\${"), Quote.single).with_quotes()

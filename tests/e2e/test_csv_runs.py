@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from conftest import TRAIN
 from descent.assembly import assemble
 from descent.data.encoding import encode_table
 from e2e.refusals import Bad, check, names
@@ -45,6 +46,26 @@ def test_the_recorded_scaling_is_the_one_that_trained(run_here, composed, tmp_pa
     deviation = inputs.std(0, correction=0)
     assert kept["mean"] == pytest.approx(inputs.mean(0).tolist(), rel=1e-6)
     assert kept["deviation"] == pytest.approx(torch.where(deviation > 0, deviation, 1.0).tolist(), rel=1e-6)
+
+
+def test_the_file_is_found_again_from_any_directory(run_here, tmp_path, monkeypatch):
+    """It is relative to where the run was started, and neither there nor under the project for whoever comes later."""
+    monkeypatch.setenv("DESCENT_ROOT", str(tmp_path / "project"))
+    there, elsewhere = tmp_path / "it's here, too", tmp_path / "elsewhere"
+    for place in (there, elsewhere):
+        place.mkdir()
+    (tmp_path / "orchard.csv").rename(there / "orchard.csv")
+    run = tmp_path / "run"
+    first = run_here([*TABLE, "seeds=2", "epochs=1", "tracking=none", f"hydra.run.dir={run}"], place=there)
+    assert first.code == 0, first.err
+    for arguments, script in (
+        ([f"run={run}/1"], TRAIN.with_name("evaluate.py")),
+        ([f"resume={run}", "seeds=3"], TRAIN),
+        ([f"resume={run}/0", "epochs=2"], TRAIN),
+    ):
+        answer = run_here(arguments, script, elsewhere)
+        assert answer.code == 0, answer.err
+    assert len(json.loads((run / "results.json").read_text())["repeats"]) == 3
 
 
 def test_columns_are_chosen_before_they_are_encoded(composed):

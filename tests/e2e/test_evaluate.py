@@ -113,7 +113,10 @@ def test_probabilities_are_those_of_the_logged_model(project, evaluate, tmp_path
     rows = rows_of(tmp_path / "out.csv")
     mlflow.set_tracking_uri(f"sqlite:///{project}/mlflow.db")
     stored = json.loads((project / "runs" / "digits" / "outbox" / "shipped.json").read_text())["run_id"]
-    model = mlflow.pyfunc.load_model(f"runs:/{stored}/model")
+    try:
+        model = mlflow.pyfunc.load_model(f"runs:/{stored}/model")
+    finally:
+        mlflow.set_tracking_uri(None)  # else other tests' runs go there too
     expected = torch.from_numpy(model.predict(inputs.astype(np.float32))).double().softmax(1).numpy()
     got = np.array([[float(row[f"p_{digit}"]) for digit in range(10)] for row in rows])
     np.testing.assert_allclose(got, expected, atol=1e-6)

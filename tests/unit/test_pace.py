@@ -228,6 +228,18 @@ def test_a_lone_sample_of_a_larger_size_is_named():
     assert parts_of(*growing, "loader.drop_last=true")
 
 
+def test_plateaus_reach_no_size_that_patience_does_not_allow():
+    """A first epoch is an improvement, then at the earliest every second one lets them grow: 3 of 8 epochs do."""
+    growing = stalling(2)
+    for epoch in range(8):
+        assert growing.times(epoch) in growing.reached(8)
+        growing.epoch_end({"val/loss": 1.0})
+    assert max(growing.reached(8)) == 3
+    # 1,437 = 718 + 718 + 1, and 718 is the second size
+    few = ("regularization=[batch_norm]", "batch_size=400", "batch_growth=plateau", "batch_growth.largest=718")
+    assert parts_of(*few, "epochs=5", "batch_growth.patience=5")
+
+
 def test_a_dry_run_counts_them(run_here):
     answer = run_here(["dry_run=true", "dataset=synthetic", "batch_growth=milestones", "batch_growth.milestones=[1]",
                        "epochs=2", "batch_size=100"])  # fmt: skip

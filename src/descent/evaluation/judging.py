@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from torch import Tensor
 
 from descent.evaluation.recovering import Recovered
@@ -60,8 +59,3 @@ def calibration_error(chances: npt.NDArray[np.float64], targets: npt.NDArray[np.
 def values_of(run: Recovered, outputs: Tensor) -> npt.NDArray[np.float64]:
     """Probabilities of classes, or the numbers that are predicted."""
     return (probabilities(outputs) if run.is_classifier else outputs.double()).numpy()
-
-
-def torch_rows(rows: npt.NDArray[np.float64]) -> Tensor:
-    """Probabilities as outputs whose softmax they are."""
-    return torch.from_numpy(rows).clamp(min=1e-300).log()

@@ -25,7 +25,6 @@ from descent.tracking.secrets import HIDDEN
 from descent.trainer import device_of
 
 KEY = "run"
-PATHS = ("path", "root")  # of a dataset's files
 ROWS = 1024  # a forward pass
 
 
@@ -127,10 +126,9 @@ def _config_of(run: Place, device: str) -> Config:
 
 
 def _find_again(dataset: DictConfig, beginning: Path) -> None:
-    """A relative path was meant from where the run was started."""
-    for key in PATHS:
-        if key in dataset and dataset[key] and (beginning / str(dataset[key])).exists():
-            dataset[key] = str(beginning / str(dataset[key]))
+    """A file's relative path was meant from where the run was started; folders are relative to the project."""
+    if "path" in dataset and (beginning / str(dataset.path)).exists():
+        dataset.path = str(beginning / str(dataset.path))
 
 
 def _load(model: nn.Module, run: Place, outcome: Outcome) -> None:

@@ -79,6 +79,7 @@ class AtPlateaus(Growth):
         scale_lr: ScaleLr,
     ) -> None:
         super().__init__(factor, largest, scale_lr)
+        self.patience = patience
         self._stagnation = Stagnation(monitor, direction, patience, threshold, threshold_mode)
         self._times = 0
 
@@ -86,7 +87,7 @@ class AtPlateaus(Growth):
         return self._times
 
     def reached(self, epochs: int) -> Sequence[int]:
-        return range(epochs)
+        return range((epochs - 1) // self.patience + 1)
 
     def epoch_end(self, metrics: Mapping[str, float]) -> None:
         self._times += self._stagnation.ends_with(metrics)
