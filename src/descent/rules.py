@@ -105,7 +105,7 @@ def _as_given(value: object) -> str:
 
 
 def cut(text: str, room: int) -> str:
-    flat = " ".join(text.split())
+    flat = "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in " ".join(text.split()))
     return flat if len(flat) <= room else flat[: room - 1] + "…"
 
 

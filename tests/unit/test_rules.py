@@ -198,5 +198,7 @@ def test_any_value_passes_or_is_a_mismatch(rule, value):
 @given(text=st.text(max_size=500), room=st.integers(2, 300))
 def test_cut_fits(text, room):
     cut = rules.cut(text, room)
-    assert len(cut) <= room
-    assert cut == " ".join(text.split()) or cut.endswith("…")
+    assert len(cut) <= room and cut.isprintable()
+    flat = " ".join(text.split())
+    shown = [one if one.isprintable() else "\ufffd" for one in flat]
+    assert list(cut) == shown or (cut.endswith("…") and list(cut[:-1]) == shown[: room - 1])

@@ -18,7 +18,6 @@ from descent.data import tokens
 from descent.data.columns import boolean, is_number, kind_of, missing_among, number, plain_numbers
 from descent.data.faults import fault
 from descent.data.table import Table, read_table
-from descent.errors import DataError
 
 READERS = {"number": number, "boolean": boolean}
 
@@ -61,27 +60,29 @@ def _fitted(table: Table, name: str, rows: Sequence[int], kind: str | None, max_
     if not present:
         line = f"column {name}: every value of the training rows is missing; use dataset.ignore=[{name}]"
         raise fault(table.path, line)
-    kind = kind or kind_of(texts[row] for row in present)
+    said, kind = kind, kind or kind_of(texts[row] for row in present)
     found: Encoding = {"name": name, "type": kind, "missing": len(present) < len(rows)}
     if kind == "category":
-        return found | {"categories": _categories(table, name, present, max_categories, rare)}
+        _refuse_too_many(table, name, present, max_categories, said)
+        return found | {"categories": _categories(table, name, present, rare)}
     return found | {"median": float(np.median(_values(table, name, READERS[kind], present)))}
 
 
-def _categories(table: Table, name: str, rows: Sequence[int], max_categories: int, rare: int) -> list[str]:
+def _categories(table: Table, name: str, rows: Sequence[int], rare: int) -> list[str]:
     counts = Counter(table.columns[name][row].strip() for row in rows)
-    if len(counts) > max_categories:
-        raise _too_many(table, name, rows, len(counts), max_categories)
     return sorted((text for text in counts if counts[text] >= rare), key=lambda text: (-counts[text], text))
 
 
-def _too_many(table: Table, name: str, rows: Sequence[int], count: int, most: int) -> DataError:
+def _refuse_too_many(table: Table, name: str, rows: Sequence[int], most: int, said: str | None) -> None:
     texts = table.columns[name]
+    count = len({texts[row].strip() for row in rows})
+    if count <= most:
+        return
     strange = [row for row in rows if not is_number(texts[row])]
-    if 2 * len(strange) < len(rows):  # numbers, but for a few
-        return table.damaged(strange[0], f"column {name}: {texts[strange[0]]} is no number; mend it or leave it empty")
+    if said is None and 2 * len(strange) < len(rows):  # numbers, but for a few
+        raise table.damaged(strange[0], f"column {name}: {texts[strange[0]]} is no number; mend it or leave it empty")
     do = f"dataset.ignore=[{name}], types={{{name}: text}} or max_categories={count}"
-    return fault(table.path, f"column {name}: {count} categories, at most {most}; use {do}")
+    raise fault(table.path, f"column {name}: {count} categories, at most {most}; use {do}")
 
 
 def _column(table: Table, column: Mapping[str, Any]) -> npt.NDArray[np.float64]:

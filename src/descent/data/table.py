@@ -101,6 +101,7 @@ def _line_at(data: bytes, place: int) -> int:
 
 def _records(path: Path, text: str, mark: str) -> Iterator[Record]:
     """Every record that is not blank, with the line it begins on."""
+    csv.field_size_limit(len(text))  # a document may be one value
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=mark, strict=True, skipinitialspace=True)
     line = 1
     while True:
@@ -119,10 +120,12 @@ def _sniffed(path: Path, text: str) -> str:
     """The separator that cuts the first rows into equally many values, the more the better."""
 
     def suits(mark: str) -> tuple[bool, bool, int]:
+        counts = []
         try:
-            counts = [len(values) for _, values in itertools.islice(_records(path, text, mark), SNIFFED)]
+            for _, values in itertools.islice(_records(path, text, mark), SNIFFED):
+                counts.append(len(values))
         except DataError:
-            return False, False, 0
+            counts.append(0)
         return counts[0] > 1, len(set(counts)) == 1, counts[0]
 
     return max(SEPARATORS.values(), key=suits)

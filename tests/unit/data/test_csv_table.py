@@ -121,8 +121,8 @@ BAD = [
     Bad("ragged: fewer", "a,b,kind\n1,2\n", "line 2: 2 values"),
     Bad("ragged behind quoted lines", 'a,kind\n"1\n2",b\n3\n', "line 4: 1 value,"),
     Bad("quote not closed", 'a,kind\n1,b\n"2,c\n', "line 3: bad quoting"),
-    Bad("text behind a quote", 'a,kind\n"1"x,b\n', "line 2: bad quoting", {"separator": "comma"}),
-    Bad("a field too long", 'a,kind\n1,"' + "x" * 200000 + "\n", "line 2: bad quoting"),
+    Bad("text behind a quote", 'a,kind\n"1"x,b\n', "line 2: bad quoting"),
+    Bad("a long quote not closed", 'a,kind\n1,"' + "x" * 200000 + "\n", "line 2: bad quoting (unexpected end of data)"),
     Bad("doubled column", "a,b,a,kind\n1,2,3,x\n", "line 1: columns 1 and 3 are both named a"),
     Bad("column without a name", ",a,kind\n0,1,b\n", "line 1: column 1 has no name"),
     Bad("no header", "1,2,3\n4,5,6\n", "line 1: numbers where the header should be"),
@@ -157,6 +157,19 @@ BAD = [
     Bad("decimal comma", "x;kind\n1,5;a\n2,5;b\n3;a\n4;b\n", "line 2: column x: 1,5 is no number: write 1234.5"),
     Bad("all missing", many(["", "NA", "?", "null"]), "column x: every value of the training rows is missing"),
     Bad("too many categories", many([f"n{row}" for row in range(60)]), "column x: 60 categories, at most 50"),
+    Bad(
+        "too many numbers as categories",
+        many(range(60)),
+        "column x: 60 categories, at most 50; use dataset.ignore=[x]",
+        {"types": {"x": "category"}},
+    ),
+    Bad(
+        "too many said to be categories",
+        many([*range(60), "oops"]),
+        "column x: 61 categories",
+        {"types": {"x": "category"}},
+    ),
+    Bad("an escape for the terminal", "a,kind\n1,b\n2,\x1b[31mc\n3,b\n", "class \ufffd[31mc has one sample"),
     Bad(
         "a text among many numbers", many([*range(60), "oops", *range(60, 99)]), "line 62: column x: oops is no number"
     ),

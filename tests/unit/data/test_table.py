@@ -74,3 +74,8 @@ def test_blank_lines_are_passed_over_and_counted(tmp_path):
     table = read_table(tmp_path / "t.csv")
     assert table.lines == (3, 6)
     assert table.columns == {"a": ("1", "3"), "b": ("2", "4")}
+
+
+def test_a_value_may_be_a_whole_document(tmp_path):
+    (tmp_path / "t.csv").write_text(f"note,kind\n{'word ' * 100_000},a\nshort,b\n")
+    assert [len(text) for text in read_table(tmp_path / "t.csv").columns["note"]] == [500_000, 5]
