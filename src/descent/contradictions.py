@@ -210,7 +210,10 @@ def _cache(settings: Mapping[str, Any]) -> None:
 
 
 def _table(settings: Mapping[str, Any]) -> None:
-    for name, kind in (settings["dataset"].get("types") or {}).items():
+    dataset = settings["dataset"]
+    if "text" in dataset and dataset["kind"] == "sequence" and dataset["text"] is None:
+        raise refuse("dataset.kind", "sequence", "table without dataset.text", "it follows from text")
+    for name, kind in (dataset.get("types") or {}).items():
         if kind not in COLUMN_TYPES:
             raise refuse(f"dataset.types.{name}", kind, " | ".join(COLUMN_TYPES), near(str(kind), COLUMN_TYPES))
 

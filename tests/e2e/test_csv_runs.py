@@ -126,6 +126,7 @@ BAD = [
     Bad(f"{CSV} dataset.length=0 dataset.text=note model=lstm", "dataset.length"),
     Bad(f"{CSV} dataset.vocabulary=0", "dataset.vocabulary"),
     Bad(f"{CSV} dataset.ignor=[id]", "dataset.ignor", "dataset.ignore"),
+    Bad(f"{CSV} dataset.kind=sequence", "dataset.kind", says="it follows from text"),
     Bad(f"{CSV} dataset.resize=8", "dataset.resize"),
     Bad(f"{CSV} model=cnn", "model"),
     Bad(f"{CSV} dataset.text=note", "dataset.text", says="use model=lstm"),

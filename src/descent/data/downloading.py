@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from descent.data.faults import fault
-from descent.durable import UNFINISHED, sync_directory
+from descent.durable import UNFINISHED, folder_made, sync_directory
 from descent.errors import DataError
 
 BLOCK = 1 << 16
@@ -30,7 +30,7 @@ def download(addresses: Sequence[str], file: Path, *, size: int, md5: str, silen
     Written to a temporary file beside, of which several processes write one at a time; the others then find the file.
     """
     causes: list[str] = []
-    with _folder(file.parent), _part(file) as part:
+    with folder_made(file.parent), _part(file) as part:
         if file.exists():
             return
         for address in addresses:
@@ -48,18 +48,6 @@ def download(addresses: Sequence[str], file: Path, *, size: int, md5: str, silen
 def _refused(file: Path, causes: list[str]) -> DataError:
     several = f"{len(causes)} addresses, the last: " if len(causes) > 1 else ""
     return fault(file, f"cannot be downloaded: {several}{causes[-1]}", "put it there by hand, or try again")
-
-
-@contextmanager
-def _folder(folder: Path) -> Iterator[None]:
-    """Those that are made for the file go again where nothing has come into them."""
-    made = [one for one in (folder, *folder.parents) if not one.exists()]
-    try:
-        yield
-    finally:
-        for one in made:
-            with suppress(OSError):
-                one.rmdir()
 
 
 @contextmanager

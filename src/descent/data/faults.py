@@ -2,15 +2,25 @@
 
 from pathlib import Path
 
-from descent.errors import DataError
+from descent.errors import DataError, EnvironmentFault
 from descent.rules import LONGEST_LINE, cut
 
 SHORTEST_PATH = 24
 
 
 def fault(file: Path, what: str, do: str = "") -> DataError:
-    """`file: what; do`, or `what` alone if that says it. A long path loses its beginning: the name is looked for."""
+    """`file: what; do`, or `what` alone if that says it."""
+    return DataError(_line(file, what, do))
+
+
+def environment_fault(place: Path, what: str, do: str) -> EnvironmentFault:
+    """The same of what the machine does not give."""
+    return EnvironmentFault(_line(place, what, do))
+
+
+def _line(file: Path, what: str, do: str) -> str:
+    """A long path loses its beginning: the name is looked for."""
     tail = cut(f": {what}; {do}" if do else f": {what}", LONGEST_LINE - SHORTEST_PATH)
     room = LONGEST_LINE - len(tail)
     shown = " ".join(str(file).split())
-    return DataError((shown if len(shown) <= room else f"…{shown[1 - room :]}") + tail)
+    return (shown if len(shown) <= room else f"…{shown[1 - room :]}") + tail

@@ -8,6 +8,7 @@ import torch
 from descent.data.image_folder import image_folder
 from descent.data.rooms import BLOCK, fits, picked, room
 from descent.data.split import split
+from descent.errors import EnvironmentFault
 from reference import tiny_sets
 from reference.tiny_sets import noise
 
@@ -30,7 +31,7 @@ def test_a_file_without_a_name(tmp_path):
     assert (tensor.dtype, tensor.shape, is_mapped(scratch)) == (torch.uint8, (3, 2, 5), True)
     tensor.fill_(7)
     assert tensor.sum() == 210
-    assert list(scratch.iterdir()) == []
+    assert list(tmp_path.iterdir()) == [], "nor does its folder stay"
     del tensor
     assert not is_mapped(scratch)
 
@@ -41,8 +42,16 @@ def test_memory_has_no_file(tmp_path):
 
 
 def test_a_disk_that_is_too_small_says_so_at_once(tmp_path):
-    with pytest.raises(OSError, match=r"No space left|File too large|too big"):
-        room((1 << 50, 1 << 10), tmp_path)
+    scratch = tmp_path / "scratch"
+    with pytest.raises(EnvironmentFault, match=r"scratch: no room for [0-9,]+ bytes of images \(.*\); free some") as no:
+        room((1 << 50, 1 << 10), scratch)
+    assert len(str(no.value)) <= 200 and not scratch.exists()
+
+
+def test_a_place_where_no_folder_can_be_made(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(EnvironmentFault, match=r"file/scratch: no room for 6 bytes of images \(Not a directory\)"):
+        room((3, 2), tmp_path / "file" / "scratch")
 
 
 @pytest.mark.parametrize("rows", [0, 1, BLOCK - 1, BLOCK, 2 * BLOCK + 1])
