@@ -37,6 +37,8 @@ def prepare(config: Config) -> None:
     """Write the cache of this configuration, one for each fold, unless it is there, and say what is in it."""
     if config.dataset.settings["cache"] is None:
         raise refuse("dataset.cache", None, "auto or a folder", "leave it out to prepare data")
+    if config.dry_run:
+        raise refuse("dry_run", True, "false", "what is prepared is written")
     folds = range(config.folds) if config.folds > 1 and config.fold is None else [config.fold]
     if len(folds) > 1 and config.dataset.settings["cache"] != "auto":
         raise refuse("folds", config.folds, "1 or a fold=… with dataset.cache=<folder>", "a folder holds one of them")

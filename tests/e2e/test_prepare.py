@@ -94,6 +94,7 @@ def test_every_fold_has_its_own(run_here, tmp_path):
         Bad("dataset=iris dataset.cache=null", "dataset.cache", says="auto or a folder"),
         Bad("dataset=iris dataset.cache=", "dataset.cache", says="got ''"),
         Bad("dataset=iris dataset.cache=[a]", "dataset.cache"),
+        Bad("dataset=iris dry_run=true", "dry_run", says="what is prepared is written"),
         Bad("dataset=iris dataset.cache=mine folds=3", "folds", says="fold=…"),
         Bad("-m dataset=iris,wine", "-m", says="allowed key=value"),
         Bad("dataset=iris,wine", "dataset", says="-m runs each"),

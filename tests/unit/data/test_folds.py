@@ -37,7 +37,7 @@ def test_each_class_is_dealt_as_scikit_learn_deals_it(folds, seed):
     assert np.array_equal([np.bincount(data.val.targets, minlength=3) for data in datas], expected)
 
 
-@pytest.mark.parametrize("folds", [2, 3, 8])
+@pytest.mark.parametrize("folds", [2, 3, 8, 81])
 def test_sizes_without_classes_are_scikit_learns(folds):
     targets = torch.rand(101, 1)
     sizes = [len(cut(targets, folds, fold, task="regression").val) for fold in range(folds)]

@@ -1,7 +1,6 @@
-"""Splits are disjoint, complete, stratified and a function of their own seed; folds and fractions of them too."""
+"""Splits are disjoint, complete, stratified and a function of their own seed; fractions of them too."""
 
 import itertools
-from collections import Counter
 
 import numpy as np
 import pytest
@@ -208,49 +207,3 @@ def test_a_fraction_is_stratified_and_a_function_of_the_split_seed():
 def test_a_fraction_of_less_than_one_sample():
     with pytest.raises(DataError, match="leave none to train on"):
         cut(fraction=0.001)
-
-
-# Folds
-
-
-@pytest.mark.parametrize("folds", [2, 3, 5, 10])
-@pytest.mark.parametrize("seed", [0, 1])
-def test_folds_are_those_of_scikit_learn_in_all_that_it_promises(folds, seed):
-    """Disjoint, covering, and no class more than one sample from its share, for any sizes of classes."""
-    from sklearn.model_selection import StratifiedKFold
-
-    random = np.random.default_rng(seed)
-    labels = torch.from_numpy(random.choice(4, 211, p=[0.08, 0.2, 0.3, 0.42]))
-    source = Source("x", "classification", torch.arange(211).float().unsqueeze(1), labels, 4)
-    how = {"val_fraction": 0.1, "test_fraction": 0.1, "split_seed": seed}
-    plain = split(source, **how)
-    rest = sorted(set(range(211)) - set(rows_of(plain.test)))
-    share = np.bincount(labels[rest], minlength=4) / folds
-    parts = [split(source, **how, folds=folds, fold=fold) for fold in range(folds)]
-    theirs = [labels[rest][val] for _, val in StratifiedKFold(folds).split(rest, labels[rest])]
-    assert Counter(row for part in parts for row in rows_of(part.val)) == Counter(rest)
-    for part, other in zip(parts, theirs, strict=True):
-        assert rows_of(part.test) == rows_of(plain.test)
-        assert sorted(rows_of(part.train) + rows_of(part.val)) == rest
-        for held_out in (part.val.targets, other):
-            assert np.abs(np.bincount(held_out, minlength=4) - share).max() < 1
-    sizes = [len(part.val) for part in parts]
-    assert max(sizes) - min(sizes) <= 1
-
-
-@pytest.mark.parametrize("folds", [2, 5, 90])
-def test_folds_of_a_regression(folds):
-    parts = [cut(task="regression", folds=folds, fold=fold) for fold in range(folds)]
-    held_out = sorted(row for part in parts for row in rows_of(part.val))
-    assert held_out == sorted(set(range(100)) - set(rows_of(cut(task="regression").test)))
-
-
-def test_folds_are_drawn_by_the_split_seed():
-    vals = [rows_of(cut(folds=5, fold=2, seed=seed).val) for seed in (0, 0, 1)]
-    assert vals[0] == vals[1] != vals[2]
-
-
-@pytest.mark.parametrize("folds", [91, 101])
-def test_more_folds_than_samples(folds):
-    with pytest.raises(DataError):
-        cut(folds=folds)
