@@ -60,12 +60,13 @@ def next_commands(config: Config) -> list[str]:
 
 
 def command(config: Config, *flags: str, **changed: str) -> str:
-    """The run's own overrides, but for those under a changed key."""
-    replaced = {"resume", *changed, *(["lr"] if "optimizer" in changed else [])}
+    """The run's own overrides, but for those under a changed key. Another optimizer has its own lr, or finds it."""
+    is_other = "optimizer" in changed
+    replaced = {"resume", *changed, *(["lr"] if is_other and not config.is_searched else [])}
     kept = [
         override for override in config.overrides if override.lstrip("+").split("=")[0].split(".")[0] not in replaced
     ]
-    if config.is_searched and "lr" not in replaced:
+    if config.is_searched and not is_other:
         kept = [override if override != f"lr={FIND}" else f"lr={config.lr}" for override in kept]
     words = [mask(override) for override in kept] + [f"{key}={value}" for key, value in changed.items()]
     return shlex.join(["python", "src/train.py", *flags, *words])

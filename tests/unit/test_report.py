@@ -29,3 +29,11 @@ def test_what_is_proposed_composes(composed, given):
         for rate in grid.removeprefix("lr=").split(",") if grid else ():
             composed(*plain, f"lr={rate}")
         composed(*plain)
+
+
+def test_another_optimizer_finds_its_own_rate(composed):
+    """The rate that was found is for the optimizer that it was found with."""
+    run = composed("lr=find", "epochs=3").at(0.02)
+    assert report.command(run, epochs="9") == "python src/train.py lr=0.02 epochs=9"
+    assert report.command(run, optimizer="momentum") == "python src/train.py lr=find epochs=3 optimizer=momentum"
+    assert report.command(composed("lr=0.1"), optimizer="momentum") == "python src/train.py optimizer=momentum"
