@@ -18,6 +18,7 @@ from descent.finding import SHORTEST_PREFIX, word_for
 from descent.place import RESULTS, Place
 from descent.report import command
 from descent.rules import LONGEST_LINE, cut
+from descent.vocabulary import REPORTED
 
 if TYPE_CHECKING:
     from descent.config import Config
@@ -117,7 +118,8 @@ def next_commands(config: "Config", place: Place) -> list[str]:
 
 
 def _brief(config: "Config", found: Repeated) -> str:
-    tests = {name: summary for name, summary in found.metrics.items() if name.startswith("test/")}
+    told = [f"test/{name}" for name in REPORTED[config.dataset.settings["task"]]]
+    tests = {name: found.metrics[name] for name in told if name in found.metrics}
     shown = [f"{config.objective} {found.objective:.4f}", *(f"{name} {_spread(one)}" for name, one in tests.items())]
     done = len(found.repeats) - len(found.failed)
     return "  ".join([f"    mean of {done}: {shown[0]}", *shown[1:]])

@@ -37,7 +37,8 @@ def show(console: Console, config: Config, parts: Parts, outcome: Outcome, where
 
 
 def _brief(config: Config, outcome: Outcome) -> str:
-    tests = [f"{name} {value:.4f}" for name, value in outcome.metrics.items() if name.startswith("test/")]
+    told = [f"test/{name}" for name in REPORTED[config.dataset.settings["task"]]]
+    tests = [f"{name} {outcome.metrics[name]:.4f}" for name in told if name in outcome.metrics]
     return "  ".join(
         [
             f"    {config.objective} {outcome.objective:.4f}",
