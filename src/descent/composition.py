@@ -27,13 +27,15 @@ FLAGS = (
     ("Additional config directory", "--config-dir", "a directory that exists"),
 )
 _UNKNOWN = re.compile(r"Key '[^']*' (is )?not in|No match in the defaults list|has no attribute")
+_PLAIN_PATH = re.compile(r"[\w:/.-]+")
 _QUOTED = re.compile(r"'([^']+)'")
 
 
-def compose(overrides: Sequence[str] = ()) -> DictConfig:
-    """What a command line with these overrides composes, for a REPL and tests."""
+def compose(overrides: Sequence[str] = (), searchpath: Sequence[str] = ()) -> DictConfig:
+    """What a command line with these overrides composes, for a REPL and tests; choices lie in `searchpath` too."""
+    taken = [searched(searchpath), *overrides] if searchpath else list(overrides)
     with hydra.initialize_config_dir(str(CONFIG_DIRECTORY), version_base="1.3"):
-        return hydra.compose("config", overrides=list(overrides), return_hydra_config=True)
+        return hydra.compose("config", overrides=taken, return_hydra_config=True)
 
 
 def without_hydra(composed: DictConfig) -> DictConfig:
@@ -71,11 +73,22 @@ def explained(error: Exception, words: Sequence[str], config_dir: str | None = N
     return UsageError(cut(text, LONGEST_LINE)) if isinstance(error, HydraException) else error
 
 
-def _outside() -> list[str]:
-    """The same of a multirun's point, whose Hydra is still there to be asked."""
+def searchpath() -> list[str]:
+    """Where else than in conf/ the command that runs looks for choices: --config-dir, hydra.searchpath."""
     running = GlobalHydra.instance().hydra
     path = running.config_loader.get_search_path().get_path() if running else []
-    return [f"hydra.searchpath=['{part.path}']" for part in path if part.provider == "command-line"]
+    return [part.path for part in path if part.provider.endswith("command-line")]
+
+
+def searched(path: Sequence[str]) -> str:
+    """The override that says so to a command."""
+    quoted = [one if _PLAIN_PATH.fullmatch(one) else "'" + one.replace("'", "\\'") + "'" for one in path]
+    return f"hydra.searchpath=[{','.join(quoted)}]"
+
+
+def _outside() -> list[str]:
+    """The same of a multirun's point, whose Hydra is still there to be asked."""
+    return [searched(path)] if (path := searchpath()) else []
 
 
 @cache

@@ -22,7 +22,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from descent import advice, processes, rules
-from descent.composition import compose, explained, groups, refuse_impossible, without_hydra
+from descent.composition import compose, explained, groups, refuse_impossible, searched, searchpath, without_hydra
 from descent.config import Config, parse, project_root
 from descent.errors import DataError, DescentError, EnvironmentFault, Interrupted, UsageError
 from descent.tracking.courier import courier
@@ -43,6 +43,9 @@ __all__ = [
     "one_line",
     "or_exit",
     "refuse_impossible",
+    "searched",
+    "searchpath",
+    "shortened",
     "typed",
     "without_a_run",
 ]
@@ -206,6 +209,11 @@ def one_line(error: BaseException) -> str:
         place = rules.cut(str(error.filename or "disk"), 100)
         text = f"{place}: {error.strerror or error}; free or choose another place with hydra.run.dir=…"
     return rules.cut(mask(text), rules.LONGEST_LINE)
+
+
+def shortened(text: str, end: str) -> str:
+    """Both as one line that is not too long; the end stays whole."""
+    return rules.cut(text, rules.LONGEST_LINE - len(end)) + end
 
 
 def exit_code(error: BaseException) -> int:

@@ -29,6 +29,7 @@ from descent.tracking.destination import Destination
 from descent.tracking.model import log_model
 from descent.tracking.run import Run
 from descent.trainer import device_of
+from descent.watching import PRUNED
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -109,6 +110,8 @@ def ending(run: Run, config: Config, parts: Parts, outcome: Outcome, directory: 
     run.tags({"weights_sha256": outcome.weights_sha256, "predictions_sha256": outcome.predictions_sha256})
     if outcome.stopped_because:
         run.tags({"stopped_because": outcome.stopped_because})
+    if outcome.stopped_because == PRUNED:
+        run.tags({"trial_state": "PRUNED"})
     save_model(engine.model, str(directory / "weights.safetensors"))  # tied weights are written once
     np.save(directory / "loss_per_step.npy", np.concatenate(engine.losses))
     write_json(directory / "layers.json", engine.statistics.rows)

@@ -18,6 +18,8 @@ def taken(settings: dict[str, Any], choices: Mapping[str, Any], is_sweep: bool) 
     if is_sweep:
         return sweep
     for key, default in {**KNOBS, **GROUPS}.items():
+        if key == "space":
+            continue  # its file may choose a model too: a run of one of its points says it
         given = sweep[key]["choice"] if key in GROUPS else sweep[key]
         if given != default:
             raise refuse(key, given, "nothing without -m", "add -m to search, or leave it out")

@@ -26,16 +26,16 @@ def train(config: Config, directory: Path, after_each: repeats.AfterEach | None 
 
 
 def train_one(
-    config: Config, directory: Path, data: Data | None = None, parent: str = "", also: Methods = ()
+    config: Config, directory: Path, data: Data | None = None, parent: str = "", also: Methods = (), name: str = ""
 ) -> Outcome:
-    """One training; `parent` is the local id of the run whose repeat or trial it is."""
+    """One training; `parent` is the local id of the run whose repeat or trial it is, `name` what it is called there."""
     console = Console()
     with resuming.sitting(config, directory, data, parent) as place:
         if place.finished:
             return record.outcome_of(place)
         config, parts = rate_search.assembled(config, place, data, also)
         place, parts = resuming.adopt(place, config, parts)
-        name, exact = record.run_name(config), config.determinism == "exact"
+        name, exact = name or record.run_name(config), config.determinism == "exact"
         with (
             computing(parts.threads, exact),
             open_run(record.destination(config), directory, name=name, tags=config.tags, **place.ids) as run,

@@ -14,6 +14,8 @@ from descent.durable import write_json
 from descent.errors import UsageError
 from descent.lifeline import die_with_parent
 from descent.ownership import held, is_alive, this_process
+from descent.place import refuse_foreign
+from descent.rules import cut
 from descent.sweeping import KEYS as SWEEP_KEYS
 from descent.tracking.secrets import mask
 
@@ -32,6 +34,7 @@ __all__ = [
     "held",
     "is_alive",
     "project_root",
+    "refuse_foreign",
     "reported_epoch",
     "run",
     "source_root",
@@ -50,7 +53,9 @@ class Trial:
     directory: Path
     overrides: Sequence[str]
     parent: str  # the local id of the study's run
+    searchpath: Sequence[str] = ()  # where else than in conf/ choices lie
     report: Callable[[float, int], bool] | None = None  # objective, epoch → whether it is to end
+    name: str = ""  # in the list of runs: what tells it from its siblings
     tested: bool = False  # whether its test split is read, as an ordinary run's is
 
 
@@ -67,17 +72,19 @@ def run(trial: Trial) -> CameTo:
     from descent import entering, record, resuming, training
     from descent.watching import PRUNED
 
-    config = config_of(trial)
+    composed = composition.compose(trial.overrides, trial.searchpath)
+    config = _config_of(trial, composed)
     data = _as_seen(trial, _loaded(config))
     place = resuming.enter(config, trial.directory, data, trial.parent)
     try:
         if not place.finished:
-            _write_configuration(trial, config)
+            _write_configuration(trial, config, composed)
         elif config.repeated:
             return CameTo(record.objective_of(place), pruned=False)
         if config.repeated:
             return CameTo(_repeated(trial, config), pruned=False)
-        outcome = training.train_one(config, trial.directory, data, trial.parent, _watch(trial, config))
+        name = cut(trial.name, record.LONGEST_NAME)
+        outcome = training.train_one(config, trial.directory, data, trial.parent, _watch(trial, config), name)
     finally:
         entering.leave(trial.directory)
     return CameTo(outcome.objective, outcome.stopped_because == PRUNED)
@@ -105,9 +112,8 @@ def reported_epoch(directory: Path) -> int:
     return record.outcome_of(known).epoch
 
 
-def config_of(trial: Trial) -> Config:
-    """Composed as the same words on a command line."""
-    composed = composition.compose(trial.overrides)
+def _config_of(trial: Trial, composed: DictConfig) -> Config:
+    """As the same words on a command line would give it."""
     own = composed.hydra
     given = cast(list[str], OmegaConf.to_container(own.overrides.task))
     config = parse(composition.without_hydra(composed), dict(own.runtime.choices), given, one_of_many=True)
@@ -139,11 +145,10 @@ def _loaded(config: Config) -> "Data":
     return _data[key]
 
 
-def _write_configuration(trial: Trial, config: Config) -> None:
+def _write_configuration(trial: Trial, config: Config, composed: DictConfig) -> None:
     """As Hydra leaves it beside a run."""
     folder = trial.directory / ".hydra"
     folder.mkdir(exist_ok=True)
-    composed = composition.compose(trial.overrides)
     (folder / "config.yaml").write_text(mask(OmegaConf.to_yaml(composition.without_hydra(composed))))
     (folder / "overrides.yaml").write_text(mask(OmegaConf.to_yaml(list(config.overrides))))
 

@@ -82,6 +82,13 @@ def test_one_parent_and_a_child_for_each_trial(runs):
     assert parent.data.metrics["study/complete"] == 6
 
 
+def test_a_child_is_named_by_what_tells_it_from_its_siblings(runs):
+    found, parents = runs
+    names = [one.info.run_name for one in found if one.info.run_id not in parents]
+    assert sum(name.startswith("best optimizer=") for name in names) == 1
+    assert sum(name.startswith("optimizer=") and "dataset" not in name for name in names) == 6
+
+
 def test_no_trial_has_read_the_test_split_and_the_best_has(runs):
     found, _ = runs
     tested = [one for one in found if any(key.startswith("test/") for key in one.data.metrics)]
@@ -124,15 +131,10 @@ def test_more_trials_extend_it(study):
 
 
 def test_pruning_saves_epochs(tmp_path):
-    words = [
-        "-m",
-        "search=random",
-        "pruner=threshold",
-        "pruner.lower=2",
-        "lr=tag(log,interval(1e-3,1e-1))",
-        "n_trials=2",
-    ]
-    answer = run(tmp_path, *words, *TINY, "tracking=none")
+    words = ["-m", "search=random", "pruner=threshold", "pruner.lower=2", "lr=tag(log,interval(1e-3,1e-1))"]
+    answer = run(tmp_path, *words, "n_trials=2", *TINY)
+    states = {one.data.tags.get("trial_state") for one in runs_of(tmp_path) if one.data.tags["role"] != "study"}
+    assert states == {"PRUNED"}
     assert "pruning saved 4 epochs in 2 trials" in answer.stdout
     assert answer.returncode == 0, answer.stderr
 

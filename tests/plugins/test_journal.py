@@ -10,6 +10,7 @@ import pytest
 from optuna.storages import JournalStorage
 from optuna.trial import TrialState
 
+from descent.errors import DataError
 from hydra_plugins.descent_sweeper._journal import Journal
 
 SPAWN = multiprocessing.get_context("fork")
@@ -92,3 +93,9 @@ def test_optuna_reads_a_study_back(tmp_path):
     assert [trial.params for trial in again.trials] == [trial.params for trial in study.trials]
     assert again.best_value == study.best_value
     assert {trial.state for trial in again.trials} == {TrialState.COMPLETE}
+
+
+def test_a_damaged_record_is_said_in_one_line(tmp_path):
+    (tmp_path / "j").write_bytes(b'{"n":0}\n{"n":\n{"n":2}\n')
+    with pytest.raises(DataError, match=r"line 2 is damaged; .*study=…"):
+        list(Journal(tmp_path / "j").read_logs(0))

@@ -23,7 +23,7 @@ SPACE = [parsed("lr", "float [1e-4, 1] log"), parsed("width", "int [1, 100]"), p
 @pytest.fixture
 def queue(tmp_path):
     opened = Queue(tmp_path, SPACE)
-    opened.create(["maximize"], {})
+    opened.create(["maximize"])
     return opened
 
 

@@ -24,7 +24,7 @@ MOMENTS = ("claimed", "reported", "told")
 
 def opened(directory):
     queue = Queue(directory, SPACE)
-    queue.create(["maximize"], {})
+    queue.create(["maximize"])
     return queue
 
 
@@ -193,7 +193,7 @@ def test_a_stopped_study_hands_out_nothing_until_it_goes_on(tmp_path):
     queue.extend(2, [])
     queue.stop("enough")
     assert queue.claim("random", {}, 0, NEVER) is None
-    queue.go_on()
+    queue.begin_sitting({})
     assert queue.claim("random", {}, 0, NEVER).number == 0
 
 
@@ -231,3 +231,20 @@ def test_failures_stop_a_hopeless_search(tmp_path):
 def test_differences_of_spaces_are_named():
     assert differences({"lr": "a", "x": "b"}, {"lr": "c", "y": "d"}) == ["lr a → c", "x b → absent", "y absent → d"]
     assert differences({"lr": "a"}, {"lr": "a"}) == []
+
+
+def test_a_smaller_total_leaves_the_rest_in_the_queue(tmp_path):
+    queue = opened(tmp_path)
+    queue.extend(5, [])
+    while claim := queue.claim("random", {}, 0, NEVER, 2):
+        queue.finish(claim, TrialState.COMPLETE, [0.5])
+    assert (queue.ended, len(queue.waiting(2)), len(queue.waiting(5))) == (2, 0, 3)
+
+
+def test_a_study_is_closed_until_anything_happens(tmp_path):
+    queue = opened(tmp_path)
+    queue.extend(1, [])
+    queue.close(refit=False)
+    assert (queue.is_closed(refit=False), queue.is_closed(refit=True)) == (True, False)
+    queue.finish(queue.claim("random", {}, 0, NEVER), TrialState.COMPLETE, [0.5])
+    assert not queue.is_closed(refit=False)

@@ -36,8 +36,7 @@ def run_grid(
     arguments: list[str], *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
 ) -> list[JobReturn]:
     """Check every point, run them one after another, say at once what fails, and show the results."""
-    if (chosen := config.hydra.runtime.choices["hydra/launcher"]) != "basic":
-        raise UsageError(f"hydra/launcher: got {chosen}, allowed basic; the points run here, one after another")
+    refuse_launcher(config)
     points = grid_points(arguments, hydra_context)
     composed = [composed_point(point, number, hydra_context, config) for number, point in enumerate(points)]
     _refuse_search_knobs(composed[0])
@@ -60,6 +59,12 @@ def run_grid(
     if failed := [result for result in results if result.value is None]:
         raise SystemExit(failed[-1].exit_code if failed[-1].exit_code in STOPPED else failed[0].exit_code)
     return returns
+
+
+def refuse_launcher(config: DictConfig) -> None:
+    """What runs here runs here."""
+    if (chosen := config.hydra.runtime.choices["hydra/launcher"]) != "basic":
+        raise UsageError(f"hydra/launcher: got {chosen}, allowed basic; the points run here, one after another")
 
 
 def grid_points(arguments: list[str], hydra_context: HydraContext) -> list[Point]:

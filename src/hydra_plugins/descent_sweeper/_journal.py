@@ -15,6 +15,9 @@ from typing import Any
 
 from optuna.storages.journal import BaseJournalBackend
 
+from descent import door
+from descent.errors import DataError
+
 BLOCK = 4096
 
 
@@ -29,7 +32,9 @@ class Journal(BaseJournalBackend):
 
     def read_logs(self, log_number_from: int) -> Iterator[dict[str, Any]]:
         """Every whole record from that number on."""
-        number = max(known for known in self._offsets if known <= log_number_from)
+        number = log_number_from
+        if number not in self._offsets:
+            number = max(known for known in self._offsets if known <= number)
         with self._file.open("rb") as file:
             file.seek(self._offsets[number])
             for line in file:
@@ -37,17 +42,25 @@ class Journal(BaseJournalBackend):
                     return
                 self._offsets[number + 1] = self._offsets[number] + len(line)
                 if number >= log_number_from:
-                    yield json.loads(line)
+                    yield self._read(line, number)
                 number += 1
+
+    def _read(self, line: bytes, number: int) -> dict[str, Any]:
+        try:
+            return dict(json.loads(line))
+        except ValueError:
+            hint = "take it from a backup, or name a new one with study=…"
+            raise DataError(door.shortened(str(self._file), f": line {number + 1} is damaged; {hint}")) from None
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
         """Durable when this returns."""
         lines = "".join(json.dumps(log, separators=(",", ":")) + "\n" for log in logs).encode()
-        with self._file.open("r+b") as file, _locked(file.fileno()):
+        # Without a buffer: what an interruption leaves in one would be written after the lock is gone.
+        with self._file.open("r+b", buffering=0) as file, _locked(file.fileno()):
             file.seek(_end_of_the_last_line(file))
             file.truncate()
-            file.write(lines)
-            file.flush()
+            while lines:
+                lines = lines[file.write(lines) :]
             os.fsync(file.fileno())
 
 

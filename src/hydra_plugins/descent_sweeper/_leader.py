@@ -22,6 +22,7 @@ from hydra_plugins.descent_sweeper._worker import LOGS, PROGRAM, Plan
 
 LOOK = 0.2  # seconds between two looks at the study
 SECONDS_TO_END = 10.0
+TOLD_TO_END = (128 + signal.SIGINT, 128 + signal.SIGTERM)  # by somebody else: another worker goes on with its trial
 OWN_CRASHES = (signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGILL, signal.SIGFPE)
 
 
@@ -56,7 +57,7 @@ class Leader:
             return False
         self._bury()
         self.queue.recover()
-        waiting = 0 if self.queue.stopped else len(self.queue.trials(TrialState.WAITING))
+        waiting = 0 if self.queue.stopped else len(self.queue.waiting(self.plan.total))
         for _ in range(min(self.workers - len(self.processes), waiting)):
             self.processes.append(self._started())
         return bool(self.processes)
@@ -71,7 +72,7 @@ class Leader:
                 for trial in self.queue.trials(TrialState.RUNNING):
                     if (trial.user_attrs.get(OWNER) or {}).get("pid") == process.pid:
                         self.queue.crashed(trial.number, how)
-            elif process.returncode > 0:
+            elif process.returncode > 0 and process.returncode not in TOLD_TO_END:
                 log = self.queue.directory / LOGS / "workers.log"
                 raise EnvironmentFault(f"workers: one ended with exit code {process.returncode}; see {log}")
 

@@ -12,6 +12,7 @@ from optuna.trial import FrozenTrial, TrialState
 from rich.console import Console
 from rich.table import Table
 
+from descent import door
 from hydra_plugins.descent_sweeper._samplers import share_of
 from hydra_plugins.descent_sweeper._search_space import Parameter, overrides_of
 from hydra_plugins.descent_sweeper._study import ENDED, Queue
@@ -116,7 +117,8 @@ def show(queue: Queue, plan: Plan, total: int) -> None:
 def best_command(plan: Plan, queue: Queue, best: FrozenTrial) -> str:
     """What trains the best trial again, as an ordinary run whose test split is read."""
     words = [word for word in plan.overrides if word != "threads=1"] + overrides_of(queue.point_of(best))
-    return shlex.join(["python", "src/train.py", *words])
+    where = [door.searched(plan.searchpath)] if plan.searchpath else []
+    return shlex.join(["python", "src/train.py", *where, *words])
 
 
 def record(run: Any, queue: Queue, plan: Plan) -> None:

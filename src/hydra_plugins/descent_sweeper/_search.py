@@ -1,14 +1,12 @@
 """`-m search=…`: what a search is, checked before anything exists; its study; its workers; what it came to."""
 
-import hashlib
-import json
 import os
 import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
@@ -19,24 +17,13 @@ from optuna.trial import TrialState
 from descent import door, trials
 from descent.errors import Interrupted, UsageError
 from hydra_plugins.descent_sweeper import _outlook, _samplers, _spaces
-from hydra_plugins.descent_sweeper._grid import composed_point
+from hydra_plugins.descent_sweeper._grid import composed_point, refuse_launcher
+from hydra_plugins.descent_sweeper._identity import changes, facts_of, is_free, name_of, refuse_another
 from hydra_plugins.descent_sweeper._leader import Leader, started
 from hydra_plugins.descent_sweeper._search_space import Parameter, Point, every_point, overrides_of, size
-from hydra_plugins.descent_sweeper._study import PLAN, Queue, differences, read_plan
+from hydra_plugins.descent_sweeper._study import PLAN, Queue
 from hydra_plugins.descent_sweeper._worker import Plan
 
-FREE: tuple[str, ...] = (
-    "name",
-    "tags",
-    "tracking",
-    "resume",
-    "checkpoint",
-    "dry_run",
-    "n_trials",
-    "timeout",
-    "workers",
-)
-FREE += ("study", "max_failures", "threads", "loader.workers", "hydra")
 DEFAULT_TRIALS = 20
 
 
@@ -61,6 +48,7 @@ def planned(arguments: Sequence[str], hydra_context: HydraContext, config: DictC
     swept = [override for override in overrides if override.is_sweep_override()]
     fixed = [override for override in overrides if not override.is_sweep_override()]
     _refuse_swept_knobs(swept)
+    refuse_launcher(config)
 
     def compose(words: Sequence[str]) -> DictConfig:
         return composed_point(list(words), 0, hydra_context, config)
@@ -78,13 +66,15 @@ def planned(arguments: Sequence[str], hydra_context: HydraContext, config: DictC
         raise UsageError("search: got nothing to explore, allowed swept overrides, space=… or choices with a space")
     first, total = _first_points(sweep, parameters, base, settings.seed)
     _refuse_unfit(sweep, parameters, settings)
-    facts = _facts(settings, parameters, fixed)
-    name = str(sweep["study"] or f"{settings.name}-{_digest(facts)}")
-    directory = trials.project_root() / "sweeps" / name
+    facts = facts_of(settings, parameters, fixed)
+    name = str(sweep["study"] or name_of(facts))
+    directory = _directory(name, base)
     plan = Plan(
         directory=str(directory),
         parameters=[asdict(parameter) for parameter in parameters],
-        overrides=[*_threads_of(settings), *(word for word in words if not _is_free(word, trials.SWEEP_KEYS))],
+        overrides=[*_threads_of(settings), *_of_trials(words)],
+        searchpath=door.searchpath(),
+        total=total,
         search=sweep["search"]["choice"],
         search_knobs={**sweep["search"], "trials": total},
         pruner=sweep["pruner"]["choice"],
@@ -98,10 +88,28 @@ def planned(arguments: Sequence[str], hydra_context: HydraContext, config: DictC
     return Search(name, directory, plan, parameters, first, total, int(sweep["workers"]), facts, base)
 
 
+def _directory(name: str, base: DictConfig) -> Path:
+    """Where the study lies: hydra.sweep.dir where that is given."""
+    if not any(str(word).startswith("hydra.sweep.dir=") for word in base.hydra.overrides.hydra):
+        return trials.project_root() / "sweeps" / name
+    directory = Path(base.hydra.sweep.dir).absolute()
+    trials.refuse_foreign(directory, "hydra.sweep.dir", PLAN)
+    return directory
+
+
 def checked_points(search: Search, compose: Any) -> list[DictConfig]:
     """The first points, and every end of every parameter, composed: what a trial would refuse is refused now."""
-    points = [*search.first[:1], *_corners(search.parameters)]
-    return [compose([*search.plan.overrides, *overrides_of(point)]) for point in points]
+    composed = [_composed(search, point, compose) for point in [*search.first[:1], *_corners(search.parameters)]]
+    return [one for one in composed if trials.can_be_built(one)] if _skips(search) else composed
+
+
+def _composed(search: Search, point: Point, compose: Any) -> DictConfig:
+    return cast(DictConfig, compose([*search.plan.overrides, *overrides_of(point)]))
+
+
+def _skips(search: Search) -> bool:
+    """Whether points that cannot be built are left out."""
+    return bool(OmegaConf.select(search.base, "space.infeasible") == "skip")
 
 
 def _corners(parameters: Sequence[Parameter]) -> list[Point]:
@@ -171,31 +179,14 @@ def _stopping(sweep: dict[str, Any], settings: Any) -> dict[str, Any]:
     }
 
 
-def _facts(settings: Any, parameters: Sequence[Parameter], fixed: Sequence[Override]) -> dict[str, str]:
-    """What makes it this study and no other."""
-    kept = sorted(str(override.input_line) for override in fixed if not _is_free(str(override.input_line), FREE))
-    space = {one.name: f"{one.key}: {one.described}" for one in parameters}
-    return {
-        "space": json.dumps(space),
-        "fixed": json.dumps(kept),
-        "objective": json.dumps([settings.objective, settings.direction]),
-        "sampler": settings.sweep["search"]["choice"],
-        "pruner": settings.sweep["pruner"]["choice"],
-        "seed": str(settings.seed),
-    }
+def _of_trials(words: Sequence[str]) -> list[str]:
+    """Without what only the search is told; the space stays, for its file may choose a model too."""
+    search = [key for key in (*trials.SWEEP_KEYS, "hydra") if key != "space"]
+    return [word for word in words if not is_free(word, search)]
 
 
 def _threads_of(settings: Any) -> list[str]:
     return ["threads=1"] if settings.threads == "auto" else []
-
-
-def _digest(facts: dict[str, str]) -> str:
-    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:10]
-
-
-def _is_free(word: str, free: Sequence[str]) -> bool:
-    key = word.lstrip("+~").partition("=")[0]
-    return any(key == one or key.startswith(f"{one}.") for one in free)
 
 
 def explore(arguments: Sequence[str], *, hydra_context: HydraContext, config: DictConfig, **_: Any) -> list[Any]:
@@ -205,31 +196,28 @@ def explore(arguments: Sequence[str], *, hydra_context: HydraContext, config: Di
         return composed_point(list(words), 0, hydra_context, config)
 
     search = planned(arguments, hydra_context, config)
-    if OmegaConf.select(search.base, "space.infeasible") == "skip":
-        search = _of_feasible_points(search, compose)
-    if earlier := _finished(search):
-        _outlook.show(earlier, search.plan, search.total)
+    earlier = refuse_another(search.directory, search.name, search.facts)
+    if _skips(search) and search.plan.search == "grid":
+        search = _of_feasible_points(search, (earlier or {}).get("points"), compose)
+    if queue := _finished(search):
+        _outlook.show(queue, search.plan, search.total)
         ways = "n_trials=… extends it, study=… begins another"
-        print(f"finished before: {search.name} has its {search.total} trials; {ways}")
-        return []
+        print(f"finished before: {search.name} has its {queue.ended} trials; {ways}")
+        return _ended(queue)
     if not door.admit(checked_points(search, compose)):
         return []
     return _run(search)
 
 
-def _of_feasible_points(search: Search, compose: Any) -> Search:
+def _of_feasible_points(search: Search, known: list[Point] | None, compose: Any) -> Search:
     """Without the points that cannot be built; which these are is kept beside the study."""
-    known = (read_plan(search.directory) or {}).get("points")
     if known is None:
-        known = [
-            point
-            for point in search.first
-            if trials.can_be_built(compose([*search.plan.overrides, *overrides_of(point)]))
-        ]
+        known = [point for point in search.first if trials.can_be_built(_composed(search, point, compose))]
         print(f"{len(search.first) - len(known)} of {len(search.first)} points are infeasible and left out")
     if not known:
         raise UsageError("space: got no point that can be built, allowed at least one; narrow it")
-    return replace(search, first=known, total=min(search.total, len(known)))
+    total = min(search.total, len(known))
+    return replace(search, first=known, total=total, plan=replace(search.plan, total=total))
 
 
 def _finished(search: Search) -> Queue | None:
@@ -238,7 +226,7 @@ def _finished(search: Search) -> Queue | None:
         return None
     queue = _opened(search)
     waits = queue.ended < search.total and not (queue.stopped and not _goes_further(queue, search))
-    return None if waits else queue
+    return queue if not waits and queue.is_closed(search.plan.search_knobs["refit"]) else None
 
 
 def _goes_further(queue: Queue, search: Search) -> bool:
@@ -250,7 +238,7 @@ def _goes_further(queue: Queue, search: Search) -> bool:
 
 def _opened(search: Search) -> Queue:
     queue = Queue(search.directory, search.parameters)
-    queue.create(search.plan.directions, search.facts)
+    queue.create(search.plan.directions)
     return queue
 
 
@@ -258,7 +246,7 @@ def _run(search: Search) -> list[Any]:
     with trials.held(search.directory):
         plan = _begun(search)
         queue = _opened(search)
-        queue.go_on()
+        queue.begin_sitting(search.facts)
         queue.extend(search.total, search.first)
         settings = door.typed(search.base)
         with trials.study_run(settings, search.directory, plan.parent, search.name, search.facts) as run:
@@ -270,6 +258,12 @@ def _run(search: Search) -> list[Any]:
                 raise Interrupted(number)
         _outlook.show(queue, plan, search.total)
         _train_the_best(queue, plan, threads)
+        queue.close(plan.search_knobs["refit"])
+    return _ended(queue)
+
+
+def _ended(queue: Queue) -> list[Any]:
+    """What a search returns; the exit code tells one that is hopeless."""
     failed = queue.trials(TrialState.FAIL)
     if len(failed) == queue.ended or "max_failures" in (queue.stopped or ""):
         raise SystemExit(1)
@@ -293,31 +287,15 @@ def _train_the_best(queue: Queue, plan: Plan, threads: int) -> None:
 
 def _begun(search: Search) -> Plan:
     """The plan with the study's run, which its first leader has named; refused where the study is another."""
-    earlier = read_plan(search.directory)
+    earlier = refuse_another(search.directory, search.name, search.facts)
     if earlier is None:
         plan = replace(search.plan, parent=uuid.uuid4().hex)
         kept = {"points": search.first} if search.plan.search == "grid" else {}
         trials.write_json(search.directory / PLAN, {"facts": search.facts, "parent": plan.parent, **kept})
         return plan
-    for name in ("space", "fixed", "objective"):
-        if earlier["facts"][name] != search.facts[name]:
-            old, new = earlier["facts"][name], search.facts[name]
-            raise UsageError(
-                f"study: got {search.name}, which has another {name}: {_change(old, new)}"[:160]
-                + "; choose another name"
-            )
-    for name in ("sampler", "pruner", "seed"):
-        if earlier["facts"][name] != search.facts[name]:
-            print(f"note: {name} {earlier['facts'][name]} → {search.facts[name]} from here on")
+    for line in changes(earlier, search.facts):
+        print(line)
     return replace(search.plan, parent=earlier["parent"])
-
-
-def _change(old: str, new: str) -> str:
-    before, after = json.loads(old), json.loads(new)
-    if isinstance(before, dict):
-        return "; ".join(differences(before, after))
-    gone, come = [one for one in before if one not in after], [one for one in after if one not in before]
-    return f"{' '.join(map(str, gone)) or 'nothing'} → {' '.join(map(str, come)) or 'nothing'}"
 
 
 def _threads(settings: Any, workers: int) -> int:

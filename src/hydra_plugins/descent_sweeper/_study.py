@@ -5,6 +5,7 @@ transaction under a lock: a trial that is running belongs to a process that is a
 """
 
 import json
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -26,7 +27,7 @@ from hydra_plugins.descent_sweeper._stopping import Stopping
 FILE, LOCK, PLAN = "study.journal", ".study.lock", "study.json"
 NAME = "descent"
 Direction = Literal["minimize", "maximize"]
-OWNER, CRASHES, CAUSE, STOPPED, FIXED, CODE = "owner", "crashes", "cause", "stopped", "fixed", "code"
+OWNER, CRASHES, CAUSE, STOPPED, CLOSED = "owner", "crashes", "cause", "stopped", "closed"
 ENDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 MOST_CRASHES = 3
 
@@ -51,16 +52,12 @@ class Queue:
         self._storage = JournalStorage(Journal(directory / FILE))
         self.study: Study
 
-    def create(self, directions: Sequence[Direction], facts: Mapping[str, str]) -> None:
+    def create(self, directions: Sequence[Direction]) -> None:
         """Open the study, making it where there is none."""
         with self._locked():
             self.study = optuna.create_study(
                 study_name=NAME, storage=self._storage, directions=list(directions), load_if_exists=True
             )
-            known = self.study.user_attrs
-            for name, value in facts.items():
-                if known.get(name) != value:
-                    self.study.set_user_attr(name, value)
 
     def open(self) -> None:
         """Open the study that the leader has made."""
@@ -77,12 +74,18 @@ class Queue:
         """In the order of their numbers."""
         return self.study.get_trials(deepcopy=False, states=states or None)
 
-    def claim(self, sampler: str, settings: dict[str, Any], seed: int, stopping: Stopping) -> Claim | None:
+    def waiting(self, total: int) -> list[FrozenTrial]:
+        """Those that are wanted: an earlier command may have asked for more."""
+        return [trial for trial in self.trials(TrialState.WAITING) if trial.number < total]
+
+    def claim(
+        self, sampler: str, settings: dict[str, Any], seed: int, stopping: Stopping, total: int = sys.maxsize
+    ) -> Claim | None:
         """The next waiting trial with its point; None where none waits or the search was stopped."""
         with self._locked():
             if not self.stopped and (reason := stopping.reason(self.trials())):
                 self.stop(reason)
-            if self.stopped or not (waiting := self.trials(TrialState.WAITING)):
+            if self.stopped or not (waiting := self.waiting(total)):
                 return None
             first = min(waiting, key=lambda trial: trial.number)
             self._storage.set_trial_state_values(first._trial_id, TrialState.RUNNING)
@@ -137,10 +140,20 @@ class Queue:
         """No worker claims any more."""
         self.study.set_user_attr(STOPPED, reason)
 
-    def go_on(self) -> None:
-        """Forget an earlier stop."""
-        if self.stopped is not None:
-            self.study.set_user_attr(STOPPED, "")
+    def begin_sitting(self, facts: Mapping[str, str]) -> None:
+        """Forget an earlier stop, and keep what this command says of the study."""
+        known = self.study.user_attrs
+        for name, value in {**facts, STOPPED: "", CLOSED: ""}.items():
+            if known.get(name, "") != value:
+                self.study.set_user_attr(name, value)
+
+    def close(self, refit: bool) -> None:
+        """The best one has been trained once more and tested: nothing is left to be done."""
+        self.study.set_user_attr(CLOSED, _closing(self.ended, refit))
+
+    def is_closed(self, refit: bool) -> bool:
+        """Whether nothing has happened since."""
+        return bool(self.study.user_attrs.get(CLOSED) == _closing(self.ended, refit))
 
     @property
     def stopped(self) -> str | None:
@@ -166,6 +179,10 @@ class Queue:
     def _locked(self) -> Iterator[None]:
         with FileLock(self.directory / LOCK):
             yield
+
+
+def _closing(ended: int, refit: bool) -> str:
+    return f"{ended} trials, {'refit' if refit else 'as it was'}"
 
 
 def _is_owned(trial: FrozenTrial) -> bool:

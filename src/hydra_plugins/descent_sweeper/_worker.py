@@ -6,7 +6,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -37,6 +37,8 @@ class Plan:
     directions: list[Direction]
     seed: int
     parent: str  # the study's run
+    searchpath: list[str] = field(default_factory=list)  # where else than in conf/ choices lie
+    total: int = sys.maxsize  # trials from this number on are not wanted now
 
     @property
     def space(self) -> list[Parameter]:
@@ -64,7 +66,9 @@ def main() -> None:
 def test(plan: Plan, words: list[str]) -> int:
     """Train the best point once more as an ordinary run: now its test split is read, the first time in this study."""
     try:
-        trials.run(trials.Trial(Path(plan.directory, BEST), [*plan.overrides, *words], plan.parent, tested=True))
+        name, words = " ".join([BEST, *words]), [*plan.overrides, *words]
+        best = trials.Trial(Path(plan.directory, BEST), words, plan.parent, plan.searchpath, name=name, tested=True)
+        trials.run(best)
     except (DescentError, OSError) as error:
         print(door.one_line(error), file=sys.stderr)
         return door.exit_code(error)
@@ -82,7 +86,7 @@ def work(plan: Plan) -> int:
     queue, stopping = Queue(Path(plan.directory), plan.space), Stopping(**plan.stopping)
     queue.open()
     queue.study.pruner = pruner_for(plan.pruner, plan.pruner_knobs)
-    while claim := queue.claim(plan.search, plan.search_knobs, plan.seed, stopping):
+    while claim := queue.claim(plan.search, plan.search_knobs, plan.seed, stopping, plan.total):
         directory = queue.directory / str(claim.number)
         try:
             with _logged(log_of(queue.directory, claim.number)):
@@ -112,7 +116,9 @@ def _trial(plan: Plan, claim: Any, directory: Path) -> trials.Trial:
         directory=directory,
         overrides=[*plan.overrides, *overrides_of(claim.point)],
         parent=plan.parent,
+        searchpath=plan.searchpath,
         report=report if prunes else None,
+        name=" ".join(overrides_of(claim.point)),
     )
 
 
