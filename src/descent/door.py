@@ -154,8 +154,8 @@ def leave_point(directory: Path) -> None:
     entering.leave(directory)
 
 
-def admit(composed: Sequence[DictConfig]) -> bool:
-    """Check every job before the first one starts; with dry_run price them instead, and start none."""
+def admit(composed: Sequence[DictConfig], trials: int | None = None, workers: int = 1) -> bool:
+    """Check every job before the first one starts; with dry_run price them, or so many trials like them, instead."""
     configs = [typed(one) for one in composed]
     for config in configs:
         if config.one_of_many and config.resume not in ("auto", "never"):
@@ -173,7 +173,7 @@ def admit(composed: Sequence[DictConfig]) -> bool:
         for line in dict.fromkeys(line for config in configs for line in advice.warnings(config.settings)):
             print(line, file=sys.stderr)
     if configs[0].dry_run:
-        dry_run.show(configs)
+        dry_run.show(configs, trials, workers)
         return False
     if len(configs) > 1:
         _rehearse(configs)

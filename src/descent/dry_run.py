@@ -65,14 +65,20 @@ def price(config: Config) -> Price:
     return Price(parts.parameters, parts.multiply_adds, steps, seconds * alike, parts.threads)
 
 
-def show(configs: Sequence[Config]) -> None:
-    """One configuration's price, or the price of a grid: what differs, and the sum."""
+def show(configs: Sequence[Config], trials: int | None = None, workers: int = 1) -> None:
+    """A configuration's price, or a grid's: what differs, and the sum; with `trials` that many like these, a search."""
     console = Console()
     watched = len(configs) > 1 and console.is_terminal
     prices = [
         price(config) for config in track(configs, "pricing", console=console, transient=True, disable=not watched)
     ]
-    console.print(_one(configs[0], prices[0]) if len(configs) == 1 else _many(configs, prices))
+    if trials is None:
+        console.print(_one(configs[0], prices[0]) if len(configs) == 1 else _many(configs, prices))
+        return
+    console.print(_many(configs, prices, "dry run of a search, the ends of its space: nothing was written"))
+    each = sum(cost.seconds for cost in prices) / len(prices)
+    alone = f"{trials} trials of {each:.1f} s on average: about {trials * each:.0f} s"
+    console.print(f"{alone}, {trials * each / min(workers, trials):.0f} s with workers={workers}", highlight=False)
 
 
 def _one(config: Config, cost: Price) -> Table:
@@ -87,8 +93,9 @@ def _one(config: Config, cost: Price) -> Table:
     return table
 
 
-def _many(configs: Sequence[Config], prices: Sequence[Price]) -> Table:
-    table = Table(title=f"dry run of {len(configs)} runs: nothing was written", title_justify="left")
+def _many(configs: Sequence[Config], prices: Sequence[Price], title: str = "") -> Table:
+    title = title or f"dry run of {len(configs)} runs: nothing was written"
+    table = Table(title=title, title_justify="left")
     for column in ("point", "parameters", "steps", "seconds, about"):
         table.add_column(column, justify="left" if column == "point" else "right")
     values = [{**flat(config.settings), **config.choices} for config in configs]

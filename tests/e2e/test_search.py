@@ -148,6 +148,7 @@ def test_a_failing_trial_is_said_and_the_others_go_on(tmp_path):
     assert "1 finished, 1 failed" in answer.stdout
 
 
+@pytest.mark.slow
 def test_killed_workers_and_leaders_lose_nothing(tmp_path):
     """Both are killed in the middle; the same command ends with every trial once."""
     words = ["-m", "search=random", "lr=tag(log,interval(1e-3,1e-1))", "n_trials=6", "workers=2", "study=killed"]
@@ -167,6 +168,14 @@ def test_killed_workers_and_leaders_lose_nothing(tmp_path):
     found = [one for one in runs_of(tmp_path) if one.data.tags.get("role") != "study"]
     assert len(found) == 7
     assert {one.info.status for one in found} == {"FINISHED"}
+
+
+def test_a_dry_run_prices_the_search_and_writes_nothing(run_here, tmp_path):
+    answer = run_here(["-m", "search=random", "lr=0.1,0.2", "n_trials=30", "workers=2", "dry_run=true", *TINY])
+    assert answer.code == 0
+    assert "dry run of a search, the ends of its space" in answer.out
+    assert "30 trials of" in answer.out and "with workers=2" in answer.out
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(

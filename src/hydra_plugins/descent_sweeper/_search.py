@@ -204,7 +204,7 @@ def explore(arguments: Sequence[str], *, hydra_context: HydraContext, config: Di
         ways = "n_trials=… extends it, study=… begins another"
         print(f"finished before: {search.name} has its {queue.ended} trials; {ways}")
         return _ended(queue)
-    if not door.admit(checked_points(search, compose)):
+    if not door.admit(checked_points(search, compose), search.total, search.workers):
         return []
     return _run(search)
 
