@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING, Any, cast
 
 from omegaconf import DictConfig, OmegaConf
@@ -104,12 +105,15 @@ def _as_seen(trial: Trial, data: "Data") -> "Data":
 
 
 def reported_epoch(directory: Path) -> int:
-    """Of a trial that has finished, counted from 0."""
-    from descent import place, record
+    """Of a trial that has finished, counted from 0; the middle one of its seeds and folds, where it has several."""
+    from descent import place, record, repeated
 
     known = place.read(directory)
     assert known is not None, "a finished trial has left its run.json"
-    return record.outcome_of(known).epoch
+    if known.identity is None or not known.identity.repeated:
+        return record.outcome_of(known).epoch
+    parts = [directory / str(one.number) for one in repeated.read(known).repeats if not one.failed]
+    return int(median(reported_epoch(part) for part in parts))
 
 
 def _config_of(trial: Trial, composed: DictConfig) -> Config:
