@@ -44,7 +44,9 @@ def threads_for(work: int) -> int:
     """CPU threads for a minibatch of so many multiply-adds."""
     if work < SMALL_WORK:
         return 1
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    said = os.environ.get("OMP_NUM_THREADS", "")  # whoever shares the machine says there how much of it is ours
+    return min(cores, int(said)) if said.isdigit() and int(said) else cores
 
 
 def chunk_for(work: int, row_bytes: int, rows: int, device: str) -> int:

@@ -10,9 +10,16 @@ from reference.trained import TABLE, parts_of
 CORES = len(os.sched_getaffinity(0))
 
 
-def test_small_work_takes_one_thread_and_large_work_all():
+def test_small_work_takes_one_thread_and_large_work_all(monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     assert threads_for(0) == threads_for(SMALL_WORK - 1) == 1
     assert threads_for(SMALL_WORK) == threads_for(10**15) == CORES
+
+
+@pytest.mark.parametrize(("said", "threads"), [("1", 1), ("999", CORES), ("", CORES), ("0", CORES), ("2,1", CORES)])
+def test_large_work_takes_no_more_than_the_environment_allows(monkeypatch, said, threads):
+    monkeypatch.setenv("OMP_NUM_THREADS", said)
+    assert threads_for(10**15) == threads
 
 
 @pytest.mark.parametrize(
@@ -43,7 +50,8 @@ def test_a_gpu_takes_more_at_once():
         (["model.hidden=[8]", "batch_size=16", "threads=2"], 2),
     ],
 )
-def test_threads_of_a_run(overrides, threads):
+def test_threads_of_a_run(overrides, threads, monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     assert parts_of(*TABLE, *overrides)[1].threads == threads
 
 

@@ -55,14 +55,15 @@ class PlainLines(pl.Callback):
         self._last: float | None = None
         self._printed = -1
 
-    def on_train_epoch_end(self, trainer: pl.Trainer, engine: pl.LightningModule) -> None:
+    def on_train_epoch_end(self, trainer: pl.Trainer, engine: "Engine") -> None:  # type: ignore[override]
         now = time.monotonic()
-        if self._last is None or now - self._last >= SECONDS_BETWEEN_LINES:
+        is_due = self._last is None or now - self._last >= SECONDS_BETWEEN_LINES
+        if is_due and not engine.interrupted:  # else it is an epoch that was cut short
             self._last = now
             self._print(trainer, trainer.current_epoch)
 
-    def on_fit_end(self, trainer: pl.Trainer, engine: pl.LightningModule) -> None:
-        if trainer.current_epoch - 1 > self._printed:
+    def on_fit_end(self, trainer: pl.Trainer, engine: "Engine") -> None:  # type: ignore[override]
+        if trainer.current_epoch - 1 > self._printed and not engine.interrupted:
             self._print(trainer, trainer.current_epoch - 1)
 
     def _print(self, trainer: pl.Trainer, epoch: int) -> None:

@@ -3,6 +3,7 @@
 import io
 import re
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
@@ -42,6 +43,17 @@ def test_plain_lines_show_the_epoch_that_ended_the_training(monkeypatch):
 
 def test_the_metric_that_decides_is_shown():
     assert "val/f1" in shown(PlainLines, "epochs=1", "objective=val/f1")[2]
+
+
+def test_an_epoch_that_a_signal_cut_short_is_not_shown():
+    console = Console(file=io.StringIO())
+    _, parts = parts_of(*TABLE)
+    parts.engine.interrupted = 2
+    trainer = SimpleNamespace(current_epoch=3, max_epochs=4, callback_metrics={}, lightning_module=parts.engine)
+    lines = PlainLines(console)
+    lines.on_train_epoch_end(trainer, parts.engine)
+    lines.on_fit_end(trainer, parts.engine)
+    assert console.file.getvalue() == ""
 
 
 def test_one_epoch_is_one_line():

@@ -111,6 +111,18 @@ def test_the_run_owns_the_model_and_mlflows_globals_are_untouched(local, tmp_pat
         assert (model.name, model.source_run_id, str(model.status)) == ("model", run.id, "READY")
 
 
+def test_a_run_that_was_extended_keeps_one_model_the_later_one(local, tmp_path):
+    later, inputs = mlp(), np.random.default_rng(1).random((3, 4), dtype="float32")
+    for module in (nn.Sequential(nn.Linear(4, 3)), later):
+        with open_run(local, tmp_path / "run", name="a", tags={}, local_id="1" * 32) as run:
+            log_model(run, module, inputs)
+        assert run.problem is None
+    client = open_store(local).client
+    (output,) = client.get_run(run.id).outputs.model_outputs
+    loaded = mlflow.pyfunc.load_model(client.get_logged_model(output.model_id).artifact_location)
+    np.testing.assert_allclose(loaded.predict(inputs), answers(later, inputs), rtol=1e-5, atol=1e-6)
+
+
 def test_another_process_elsewhere_loads_it_by_its_run(local, tmp_path):
     module, inputs = mlp(), np.random.default_rng(1).random((3, 4), dtype="float32")
     with open_run(local, tmp_path / "run", name="a", tags={}) as run:
