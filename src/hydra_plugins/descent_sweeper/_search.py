@@ -158,8 +158,6 @@ def _refuse_swept_knobs(swept: Sequence[Override]) -> None:
 
 def _refuse_unfit(sweep: dict[str, Any], parameters: Sequence[Parameter], settings: Any) -> None:
     _samplers.refuse_unfit(sweep["search"]["choice"], parameters, 1)
-    if sweep["pruner"]["choice"] != "none" and 1 > 1:
-        raise UsageError(f"pruner: got {sweep['pruner']['choice']}, allowed none with several objectives")
     if sweep["pruner"]["choice"] != "none" and settings.repeated:
         raise UsageError(
             f"pruner: got {sweep['pruner']['choice']}, allowed none with seeds or folds: their mean counts"
