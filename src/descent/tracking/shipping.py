@@ -29,7 +29,8 @@ SECONDS_BETWEEN = 1.0
 BACK_OFF = 1.0  # seconds until the first retry; doubled by each that fails
 LONGEST_BACK_OFF = 60.0
 LONGEST_LINGER = 60.0
-SECONDS_FOR_OTHERS = 5.0
+SECONDS_FOR_OTHERS = 5.0  # that have found an outbox of ours closed, and ship what is left of it
+SECONDS_FOR_OTHERS_HERE = 40.0  # where the store is a file of this machine: it may be being made, on busy cores
 SECONDS_TO_END = 1.0
 LINGER, END = {"order": "linger"}, {"order": "end"}
 NICE = 19  # while a training runs, only what it leaves is used
@@ -114,7 +115,9 @@ class Shipping:
     def finish(self, folder: str) -> None:
         """Ship an outbox to its end now; one that fails is not looked at again either."""
         self._open.discard(folder)
-        self._attempt(self._shipments[folder], "done", SECONDS_FOR_OTHERS)
+        shipment = self._shipments[folder]
+        here = shipment.destination.database is not None
+        self._attempt(shipment, "done", SECONDS_FOR_OTHERS_HERE if here else SECONDS_FOR_OTHERS)
 
     def look_after(self) -> None:
         """For ever, in the background: news of the open outboxes each second, then what was left behind."""
