@@ -244,7 +244,8 @@ class Delivery:
         self._client.log_model_artifacts(logged.model_id, str(folder))
         self._client.finalize_logged_model(logged.model_id, "READY")
         known = self._client.get_run(self._id()).outputs
-        if logged.model_id not in {one.model_id for one in known.model_outputs}:  # SQL stores take it once
+        models = {one.model_id for one in known.model_outputs} if known else set()
+        if logged.model_id not in models:  # SQL stores take it once
             self._client.log_outputs(self._id(), [LoggedModelOutput(logged.model_id, step=0)])
         shutil.rmtree(folder.parent, ignore_errors=True)
 
