@@ -71,7 +71,8 @@ class Engine(pl.LightningModule):
         return self.recipe.optimizer(self.model)
 
     def train_dataloader(self) -> CombinedLoader:
-        self._train_loader = TrainingLoader(self.data.train, self.recipe.feed, self.device, self.trainer.global_rank)
+        rank = self.trainer.global_rank
+        self._train_loader = TrainingLoader(self.data.train, self.recipe.feed, self.device, self.scaling, rank)
         self._start_from_position()
         self._loaders.append(self._train_loader)
         self._combined_loader = CombinedLoader(self._train_loader)
@@ -81,7 +82,7 @@ class Engine(pl.LightningModule):
         return self.evaluation_loader(self.data.val) if self.data.val else []
 
     def evaluation_loader(self, split: Split) -> EvaluationLoader:
-        self._loaders.append(loader := EvaluationLoader(split, self.recipe.feed, self.device))
+        self._loaders.append(loader := EvaluationLoader(split, self.recipe.feed, self.device, self.scaling))
         return loader
 
     def teardown(self, stage: str) -> None:
@@ -152,9 +153,8 @@ class Engine(pl.LightningModule):
         feed = self.pace.feed
         if not chunk.rows:
             return  # an earlier sitting has trained the whole epoch: what is left is its end
-        inputs = self.scaling(chunk.inputs)
         rows = feed.batch_size // feed.devices
-        batches = list(zip(minibatches(inputs, rows), minibatches(chunk.targets, rows), strict=True))
+        batches = list(zip(minibatches(chunk.inputs, rows), minibatches(chunk.targets, rows), strict=True))
         losses: list[Tensor] = []
         outputs: list[Tensor] = []
         for start in range(0, len(batches), feed.accumulate):
@@ -344,7 +344,7 @@ class Engine(pl.LightningModule):
         self._evaluation, self._tally = self._evaluating(), self._new_tally(split)
 
     def _evaluate(self, chunk: Chunk) -> Tensor:
-        outputs: Tensor = self.model(self.scaling(chunk.inputs))
+        outputs: Tensor = self.model(chunk.inputs)
         self._tally.add(outputs, chunk.targets)
         return outputs
 

@@ -2,10 +2,13 @@
 
 A chunk's rows are gathered at once and cut into minibatches by the engine. Data in memory gives large chunks; data
 read through a DataLoader gives one step's minibatches at a time, in the same order and so to the same bits.
+
+Inputs come out scaled. A split that is small enough in memory is scaled once, all others a chunk at a time: element by
+element, and so to the same bits too.
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple
@@ -19,7 +22,14 @@ from descent.data.split import Split
 from descent.reproducibility import epoch_order
 
 EVALUATION_ROWS = 1024
+SCALED_ONCE = 2**27  # numbers, 512 MiB of them in float32
 ALIGNMENT = 64  # bytes: torch's own for what it allocates
+
+Scale = Callable[[Tensor], Tensor]
+
+
+def _as_it_is(rows: Any) -> Any:
+    return rows
 
 
 class Chunk(NamedTuple):
@@ -67,10 +77,10 @@ class TrainingLoader:
     A chunk ends early where so many steps of the training are done that a checkpoint is due.
     """
 
-    def __init__(self, split: Split, feed: Feed, device: torch.device, rank: int = 0) -> None:
+    def __init__(self, split: Split, feed: Feed, device: torch.device, scale: Scale = _as_it_is, rank: int = 0) -> None:
         self.feed = feed
         self._device, self._rank = device, rank
-        self._split = split if feed.stream else _on_device(split, device)
+        self._split, self._scale = (split, scale) if feed.stream else _in_memory(split, device, scale)
         self._batches = _Batches()
         self._reader = _reader(split, self._batches, feed.workers) if feed.stream else None
         self.begin(0, 0)
@@ -101,7 +111,7 @@ class TrainingLoader:
         ]
         pieces = [piece[self._rank :: feed.devices] for piece in whole]
         for start, piece, (inputs, targets) in zip(starts, whole, self._gathered(pieces), strict=True):
-            yield Chunk(inputs, targets, start, len(piece))
+            yield Chunk(self._scale(inputs), targets, start, len(piece))
 
     def close(self) -> None:
         """End its processes."""
@@ -135,8 +145,8 @@ class TrainingLoader:
 class EvaluationLoader:
     """A split in its own order, in large pieces."""
 
-    def __init__(self, split: Split, feed: Feed, device: torch.device) -> None:
-        self._split = split if feed.stream else _on_device(split, device)
+    def __init__(self, split: Split, feed: Feed, device: torch.device, scale: Scale = _as_it_is) -> None:
+        self._split, self._scale = (split, scale) if feed.stream else _in_memory(split, device, scale)
         self._device = device
         pieces = list(torch.split(torch.arange(len(split)), EVALUATION_ROWS))
         self._reader = _reader(split, _Batches(pieces), feed.workers) if feed.stream else None
@@ -148,7 +158,7 @@ class EvaluationLoader:
         split = self._split
         in_memory = zip(*(torch.split(part, EVALUATION_ROWS) for part in (split.inputs, split.targets)), strict=True)
         for inputs, targets in self._reader or in_memory:
-            yield Chunk(inputs.to(self._device), targets.to(self._device), 0, len(targets))
+            yield Chunk(self._scale(inputs.to(self._device)), targets.to(self._device), 0, len(targets))
 
     def close(self) -> None:
         """End its processes."""
@@ -195,10 +205,6 @@ class _Rows(Dataset[tuple[Tensor, Tensor]]):
         return self._split.inputs.index_select(0, rows), self._split.targets.index_select(0, rows)
 
 
-def _as_it_is(rows: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-    return rows
-
-
 def _end_with(parent: int, worker: int) -> None:
     lifeline.die_with_parent(parent)
 
@@ -211,7 +217,7 @@ def _reader(split: Split, batches: _Batches, workers: int) -> DataLoader[tuple[T
         persistent_workers=workers > 0,
         worker_init_fn=partial(_end_with, os.getpid()),
         generator=torch.Generator(),  # of its own: it draws one number an epoch, which would be missed elsewhere
-        collate_fn=_as_it_is,  # type: ignore[arg-type]
+        collate_fn=_as_it_is,
     )
 
 
@@ -220,5 +226,9 @@ def _close(reader: DataLoader[Any] | None) -> None:
         reader._iterator = None  # ends them at once; left to the collector, each is waited for five seconds
 
 
-def _on_device(split: Split, device: torch.device) -> Split:
-    return Split(split.inputs.to(device), split.targets.to(device))
+def _in_memory(split: Split, device: torch.device, scale: Scale) -> tuple[Split, Scale]:
+    """The split on the device, and how what is taken from it is still to be scaled."""
+    inputs, targets = split.inputs.to(device), split.targets.to(device)
+    if inputs.numel() > SCALED_ONCE:
+        return Split(inputs, targets), scale
+    return Split(scale(inputs), targets), _as_it_is

@@ -8,7 +8,9 @@ import psutil
 import pytest
 import torch
 
+from descent.data import loading
 from descent.data.loading import EVALUATION_ROWS, EvaluationLoader, Feed, TrainingLoader
+from descent.data.scaling import Scaling
 from descent.data.split import Split
 from descent.reproducibility import epoch_order
 
@@ -70,7 +72,7 @@ def test_reading_processes_change_nothing():
 
 
 def test_ranks_share_an_epoch():
-    parts = [rows_of(TrainingLoader(counted(40), feed(chunk=1, devices=2), CPU, rank)) for rank in (0, 1)]
+    parts = [rows_of(TrainingLoader(counted(40), feed(chunk=1, devices=2), CPU, rank=rank)) for rank in (0, 1)]
     assert len(parts[0]) == len(parts[1]) == 20
     assert sorted(torch.cat(parts).tolist()) == list(range(40))
 
@@ -82,6 +84,29 @@ def test_evaluation_keeps_the_order(rows, stream):
     assert torch.equal(rows_of(loader), torch.arange(rows))
     assert torch.equal(rows_of(loader), torch.arange(rows)), "a second pass is like the first"
     assert len(list(loader)) == len(loader) == -(-rows // EVALUATION_ROWS)
+
+
+@pytest.mark.parametrize("kind", ["standard", "unit"])
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.float32])
+def test_rows_scaled_once_are_rows_scaled_a_chunk_at_a_time(monkeypatch, kind, dtype):
+    generator = torch.Generator().manual_seed(0)
+    inputs = (torch.rand(77, 3, 5, 5, generator=generator) * 255).to(dtype)
+    split, scaling = Split(inputs, torch.arange(77)), Scaling(inputs, kind)
+    exact = (inputs.double() - scaling.mean.double()) / scaling.deviation.double()
+
+    def seen(how):
+        loaders = (TrainingLoader(split, how, CPU, scaling), EvaluationLoader(split, how, CPU, scaling))
+        return [torch.cat([chunk.inputs for chunk in loader]) for loader in loaders], loaders[0]
+
+    (once, evaluated), loader = seen(feed())
+    order = rows_of(loader)
+    torch.testing.assert_close(once.double(), exact[order], rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(evaluated.double(), exact, rtol=1e-5, atol=1e-5)
+    streamed, _ = seen(feed(stream=True))
+    monkeypatch.setattr(loading, "SCALED_ONCE", 0)
+    chunked, _ = seen(feed())
+    assert torch.equal(chunked[0], once) and torch.equal(chunked[1], evaluated)
+    assert torch.equal(streamed[0], once) and torch.equal(streamed[1], evaluated)
 
 
 # From the middle of an epoch
