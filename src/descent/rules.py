@@ -5,6 +5,7 @@ int [1, inf) | full     or a word
 list int [1, 4096]      a list; list+ is not empty, list2 has two items; list list int is a list of lists
 name, metric, labels    a file's name, a metric of the task, a map of plain values
 column                  the name or number of a table's column
+server                  the address of a PostgreSQL server
 true                    nothing else: a choice that would be another one without it
 follows lr              not a knob of its own: the value stands at that path
 """
@@ -17,11 +18,13 @@ from functools import cache
 from typing import Any
 
 from descent.errors import UsageError
+from descent.tracking.secrets import mask
 
 LONGEST_LINE = 200
 _INTERVAL = re.compile(r"([\[(])\s*(\S+?)\s*,\s*(\S+?)\s*([\])])")
 _LIST = re.compile(r"list(\+|\d+)? (.+)")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_SERVER = re.compile(r"postgresql(\+\w+)?://\S+")
 _WORDS = {
     "bool": "true | false",
     "str": "a text",
@@ -29,6 +32,7 @@ _WORDS = {
     "name": "1 to 64 letters, digits, . _ or -, a letter or digit first",
     "labels": "{key:value}",
     "metric": "a metric such as val/loss",
+    "server": "postgresql://user@host/database",
 }
 # What people write who come from elsewhere.
 SYNONYMS = {
@@ -91,7 +95,7 @@ def near(word: str, choices: Iterable[str]) -> str:
 
 
 def _short(value: object) -> str:
-    return cut(_as_given(value), 60)
+    return cut(mask(_as_given(value)), 60)
 
 
 def _as_given(value: object) -> str:
@@ -217,5 +221,6 @@ _KINDS: dict[str, Check] = {
     "null": _typed(type(None)),
     "column": _either([_number("int", "[0, inf)"), _text]),
     "name": _matching(_NAME),
+    "server": _matching(_SERVER),
     "metric": _text,  # that it exists is a matter of the task: contradictions.py
 }

@@ -6,6 +6,7 @@ from typing import Any
 from descent.rules import refuse
 
 KNOBS: dict[str, Any] = {"n_trials": None, "timeout": None, "workers": 1, "study": None, "max_failures": None}
+KNOBS |= {"storage": "journal"}
 GROUPS = {"search": "none", "pruner": "none", "space": "none"}
 KEYS = (*KNOBS, *GROUPS, "sweep")
 

@@ -18,6 +18,7 @@ from descent.ownership import held, is_alive, this_process
 from descent.place import refuse_foreign
 from descent.rules import cut
 from descent.sweeping import KEYS as SWEEP_KEYS
+from descent.sweeping import KNOBS as SWEEP_DEFAULTS
 from descent.tracking.secrets import mask
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from descent.tracking.run import Run
 
 __all__ = [
+    "SWEEP_DEFAULTS",
     "SWEEP_KEYS",
     "CameTo",
     "Trial",

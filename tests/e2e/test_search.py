@@ -203,6 +203,10 @@ def test_a_dry_run_prices_the_search_and_writes_nothing(run_here, tmp_path):
         (["-m", "space=mlp"], "search: got nothing, allowed grid | random"),
         (["-m", "search=tpe", "search.start=[{x:1}]", "lr=0.1,0.2"], "search.start: got x, allowed lr"),
         (["-m", "search=tpe", "study=a b", "lr=0.1,0.2"], "study: got a b"),
+        (["storage=sqlite"], "storage: got sqlite, allowed nothing without -m"),
+        (["-m", "lr=0.1,0.2", "storage=sqlite"], "storage: got sqlite, allowed with search=…"),
+        (["-m", "search=tpe", "storage=redis", "lr=0.1,0.2"], "storage: got redis, allowed journal | sqlite |"),
+        (["-m", "search=tpe", "storage=mysql://me:hidden@host/db"], "storage: got mysql://***@host/db, allowed"),
         (
             ["-m", "search=random", "space=mlp", "space.parameters.lr=float"],
             "space.lr: got float, allowed float [low, high]",
@@ -216,3 +220,24 @@ def test_a_bad_search_is_refused_in_one_line(run_here, tmp_path, words, line):
     assert answer.err.startswith(line)
     assert len(answer.err.splitlines()) == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_storage_without_its_driver_is_one_line_and_leaves_nothing(run_here, tmp_path):
+    answer = run_here(["-m", "search=random", "lr=0.1,0.2", "storage=postgresql+pg7000://me:hidden@host:1/db", *TINY])
+    assert answer.code == 4
+    assert answer.err.startswith("storage: got postgresql://host:1/db, allowed with a driver: install psycopg or ")
+    assert len(answer.err.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_study_in_sqlite_goes_on_there(run_here, tmp_path):
+    words = ["-m", "search=random", "lr=0.1,0.2", "study=kept", "n_trials=1", *TINY, "tracking=none"]
+    answer = run_here([*words, "storage=sqlite"])
+    assert (answer.code, answer.err) == (0, "")
+    study = tmp_path / "sweeps" / "kept"
+    assert (study / "study.db").exists() and not (study / "study.journal").exists()
+    again = run_here([*words, "storage=sqlite"])
+    assert "finished before: kept has its 1 trials" in again.out
+    other = run_here(words)
+    assert other.code == 2
+    assert other.err == "storage: got journal, allowed sqlite: study kept lies there; study=… begins another\n"

@@ -15,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from rich.console import Console
 from rich.table import Table
 
-from descent import door
+from descent import door, trials
 from descent.errors import DescentError, UsageError
 
 Point = list[str]
@@ -95,7 +95,7 @@ def _refuse_search_knobs(composed: DictConfig) -> None:
     """A plain grid runs every point, one after another: nothing of a search can mean anything to it."""
     for key, given in door.typed(composed).sweep.items():
         value = given["choice"] if isinstance(given, dict) else given
-        if value not in ("none", None) and not (key == "workers" and value == 1):
+        if value not in ("none", None, trials.SWEEP_DEFAULTS.get(key)):
             raise UsageError(f"{key}: got {value}, allowed with search=…; search=grid takes the points of a grid")
 
 

@@ -16,7 +16,7 @@ from optuna.trial import TrialState
 
 from descent import door, trials
 from descent.errors import Interrupted, UsageError
-from hydra_plugins.descent_sweeper import _outlook, _samplers, _spaces
+from hydra_plugins.descent_sweeper import _outlook, _samplers, _spaces, _storages
 from hydra_plugins.descent_sweeper._grid import composed_point, refuse_launcher
 from hydra_plugins.descent_sweeper._identity import changes, facts_of, is_free, name_of, refuse_another
 from hydra_plugins.descent_sweeper._leader import Leader, started
@@ -84,6 +84,7 @@ def planned(arguments: Sequence[str], hydra_context: HydraContext, config: DictC
         directions=[settings.direction],
         seed=settings.seed,
         parent="",
+        storage=sweep["storage"],
     )
     return Search(name, directory, plan, parameters, first, total, int(sweep["workers"]), facts, base)
 
@@ -195,16 +196,20 @@ def explore(arguments: Sequence[str], *, hydra_context: HydraContext, config: Di
 
     search = planned(arguments, hydra_context, config)
     earlier = refuse_another(search.directory, search.name, search.facts)
+    if earlier:
+        _storages.refuse_another(earlier, search.plan.storage, search.name)
+    _storages.refuse_away(search.plan.storage)
     if _skips(search) and search.plan.search == "grid":
         search = _of_feasible_points(search, (earlier or {}).get("points"), compose)
-    if queue := _finished(search):
+    if earlier and (queue := _finished(_of_study(search, earlier["parent"]))):
         _outlook.show(queue, search.plan, search.total)
         ways = "n_trials=… extends it, study=… begins another"
         print(f"finished before: {search.name} has its {queue.ended} trials; {ways}")
         return _ended(queue)
     if not door.admit(checked_points(search, compose), search.total, search.workers):
         return []
-    return _run(search)
+    with _storages.answering(search.plan.storage):
+        return _run(search)
 
 
 def _of_feasible_points(search: Search, known: list[Point] | None, compose: Any) -> Search:
@@ -220,9 +225,7 @@ def _of_feasible_points(search: Search, known: list[Point] | None, compose: Any)
 
 def _finished(search: Search) -> Queue | None:
     """The study as it stands, where it needs no further trial."""
-    if not (search.directory / PLAN).exists():
-        return None
-    queue = _opened(search)
+    queue = _opened(search.plan, search.parameters)
     waits = queue.ended < search.total and not (queue.stopped and not _goes_further(queue, search))
     return queue if not waits and queue.is_closed(search.plan.search_knobs["refit"]) else None
 
@@ -234,16 +237,22 @@ def _goes_further(queue: Queue, search: Search) -> bool:
     return Stopping(**search.plan.stopping).reason(queue.trials()) is None
 
 
-def _opened(search: Search) -> Queue:
-    queue = Queue(search.directory, search.parameters)
-    queue.create(search.plan.directions)
+def _of_study(search: Search, parent: str) -> Search:
+    """The search as that of a study that has been begun, by which its run and what lies in its storage are known."""
+    name = _storages.name_in(search.plan.storage, search.name, parent)
+    return replace(search, plan=replace(search.plan, parent=parent, name=name))
+
+
+def _opened(plan: Plan, parameters: Sequence[Parameter]) -> Queue:
+    queue = Queue(Path(plan.directory), parameters, plan.storage, plan.name)
+    queue.create(plan.directions)
     return queue
 
 
 def _run(search: Search) -> list[Any]:
     with trials.held(search.directory):
         plan = _begun(search)
-        queue = _opened(search)
+        queue = _opened(plan, search.parameters)
         queue.begin_sitting(search.facts)
         queue.extend(search.total, search.first)
         settings = door.typed(search.base)
@@ -287,13 +296,14 @@ def _begun(search: Search) -> Plan:
     """The plan with the study's run, which its first leader has named; refused where the study is another."""
     earlier = refuse_another(search.directory, search.name, search.facts)
     if earlier is None:
-        plan = replace(search.plan, parent=uuid.uuid4().hex)
-        kept = {"points": search.first} if search.plan.search == "grid" else {}
-        trials.write_json(search.directory / PLAN, {"facts": search.facts, "parent": plan.parent, **kept})
+        plan = _of_study(search, uuid.uuid4().hex).plan
+        kept: dict[str, Any] = {"points": search.first} if search.plan.search == "grid" else {}
+        kept |= {"parent": plan.parent, "storage": _storages.shown(plan.storage)}
+        trials.write_json(search.directory / PLAN, {"facts": search.facts, **kept})
         return plan
     for line in changes(earlier, search.facts):
         print(line)
-    return replace(search.plan, parent=earlier["parent"])
+    return _of_study(search, earlier["parent"]).plan
 
 
 def _threads(settings: Any, workers: int) -> int:

@@ -14,18 +14,16 @@ from typing import Any, Literal
 
 import optuna
 from filelock import FileLock
-from optuna.storages import JournalStorage
+from optuna.storages import BaseStorage
 from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 
 from descent import trials
-from hydra_plugins.descent_sweeper import _samplers
-from hydra_plugins.descent_sweeper._journal import Journal
+from hydra_plugins.descent_sweeper import _samplers, _storages
 from hydra_plugins.descent_sweeper._search_space import Parameter, Point, drawn, named
 from hydra_plugins.descent_sweeper._stopping import Stopping
 
-FILE, LOCK, PLAN = "study.journal", ".study.lock", "study.json"
-NAME = "descent"
+LOCK, PLAN = ".study.lock", "study.json"
 Direction = Literal["minimize", "maximize"]
 OWNER, CRASHES, CAUSE, STOPPED, CLOSED = "owner", "crashes", "cause", "stopped", "closed"
 ENDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
@@ -46,22 +44,32 @@ class Claim:
 class Queue:
     """One study in one directory, shared by the leader and its workers."""
 
-    def __init__(self, directory: Path, parameters: Sequence[Parameter]) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        parameters: Sequence[Parameter],
+        storage: str = _storages.JOURNAL,
+        name: str = _storages.NAME,
+    ) -> None:
         self.directory, self.parameters = directory, tuple(parameters)
         self._distributions = {one.name: _samplers.distribution(one) for one in parameters}
-        self._storage = JournalStorage(Journal(directory / FILE))
+        self._where, self._name = storage, name
+        self._storage: BaseStorage
         self.study: Study
 
     def create(self, directions: Sequence[Direction]) -> None:
         """Open the study, making it where there is none."""
-        with self._locked():
+        with self._locked(), _storages.answering(self._where):
+            self._storage = _storages.opened(self._where, self.directory, make=True)
             self.study = optuna.create_study(
-                study_name=NAME, storage=self._storage, directions=list(directions), load_if_exists=True
+                study_name=self._name, storage=self._storage, directions=list(directions), load_if_exists=True
             )
 
     def open(self) -> None:
         """Open the study that the leader has made."""
-        self.study = optuna.load_study(study_name=NAME, storage=self._storage)
+        with _storages.answering(self._where):
+            self._storage = _storages.opened(self._where, self.directory, make=False)
+            self.study = optuna.load_study(study_name=self._name, storage=self._storage)
 
     def extend(self, total: int, first: Sequence[Point]) -> None:
         """Let so many trials exist; the first ones at given points."""

@@ -39,6 +39,8 @@ class Plan:
     parent: str  # the study's run
     searchpath: list[str] = field(default_factory=list)  # where else than in conf/ choices lie
     total: int = sys.maxsize  # trials from this number on are not wanted now
+    storage: str = "journal"
+    name: str = "descent"  # of the study, in its storage
 
     @property
     def space(self) -> list[Parameter]:
@@ -79,11 +81,12 @@ def work(plan: Plan) -> int:
     """Trial after trial; the exit code is 0, or that of the signal that ended it."""
     from optuna.trial import TrialState
 
+    from hydra_plugins.descent_sweeper import _storages
     from hydra_plugins.descent_sweeper._pruners import pruner_for
     from hydra_plugins.descent_sweeper._stopping import Stopping
     from hydra_plugins.descent_sweeper._study import Queue
 
-    queue, stopping = Queue(Path(plan.directory), plan.space), Stopping(**plan.stopping)
+    queue, stopping = Queue(Path(plan.directory), plan.space, plan.storage, plan.name), Stopping(**plan.stopping)
     queue.open()
     queue.study.pruner = pruner_for(plan.pruner, plan.pruner_knobs)
     while claim := queue.claim(plan.search, plan.search_knobs, plan.seed, stopping, plan.total):
@@ -95,6 +98,8 @@ def work(plan: Plan) -> int:
             queue.give_back(claim)
             return end.exit_code if isinstance(end, Interrupted) else 143
         except Exception as error:
+            if _storages.is_fault_of_storage(error):
+                raise  # it is no fault of the trial, which another worker goes on with
             _complain(log_of(queue.directory, claim.number), error)
             cause = door.one_line(error) if isinstance(error, DescentError | OSError) else _internal(error)
             queue.finish(claim, TrialState.FAIL, cause=cause)
