@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from hydra.core.global_hydra import GlobalHydra
 
-from descent import door
+from descent import door, sections
 from descent.config import Config
 
 PROJECT = Path(__file__).parents[1]
@@ -84,6 +84,7 @@ def run_here(tmp_path, monkeypatch, capfd) -> Callable[..., Answer]:
             code = end.code if isinstance(end.code, int) else int(end.code is not None)
         finally:
             GlobalHydra.instance().clear()
+            sections.asked([])  # as a new process has it
         out, err = capfd.readouterr()
         return Answer(code, out, err)
 

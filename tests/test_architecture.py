@@ -34,6 +34,8 @@ LIGHT += (
     "place",
     "recalling",
     "resuming",
+    "sections",
+    "stages",
 )
 HEAVY = {"torch", "torchvision", "torchmetrics", "pytorch_lightning", "mlflow", "optuna", "sklearn", "matplotlib"}
 GRAB_BAGS = {"utils", "util", "helpers", "common", "misc", "base", "core"}

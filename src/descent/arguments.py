@@ -4,14 +4,13 @@ A word is split at its first `=`, so a value needs no quotes but the shell's. Th
 """
 
 import functools
-import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from descent import rules
+from descent import rules, sections, stages
 from descent.errors import UsageError
 
 HELP = ("--help", "-h", "help")
@@ -38,15 +37,14 @@ def script(table: Sequence[Argument]) -> Callable[[Callable[[dict[str, Any]], An
     def decorate(task: Callable[[dict[str, Any]], Any]) -> Callable[[], None]:
         @functools.wraps(task)
         def main() -> None:
-            file = Path(task.__code__.co_filename).resolve()
-            os.environ.setdefault("DESCENT_ROOT", str(file.parents[1]))
+            stages.begin(Path(task.__code__.co_filename))
             words = sys.argv[1:]
             if any(word in HELP for word in words):
                 print(help_page(task.__globals__.get("__doc__") or "", table))
                 return
             from descent import door
 
-            door.or_exit(lambda: task(read(table, words)))
+            door.or_exit(lambda: task(read(table, sections.with_words(*sections.asked(words)))))
 
         return main
 

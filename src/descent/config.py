@@ -149,6 +149,11 @@ def project_root() -> Path:
     return Path(os.environ.get("DESCENT_ROOT", ".")).resolve()
 
 
+def workspace_root() -> Path:
+    """Where what a pipeline reads and writes lies: the project, or DVC's copy of it in which the command runs."""
+    return Path(os.environ.get("DESCENT_WORKSPACE") or project_root()).resolve()
+
+
 def located(dataset: Component) -> Component:
     """A dataset in files with where they are.
 

@@ -21,7 +21,7 @@ from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from descent import advice, processes, rules
+from descent import advice, processes, rules, sections, stages
 from descent.composition import compose, explained, groups, refuse_impossible, searched, searchpath, without_hydra
 from descent.config import Config, parse, project_root
 from descent.errors import DataError, DescentError, EnvironmentFault, Interrupted, UsageError
@@ -74,10 +74,10 @@ def entry_point(task: Task) -> Callable[[], None]:
         return or_exit(lambda: _or_forgotten(lambda: job(raw), Path(HydraConfig.get().runtime.output_dir)))
 
     def main() -> None:
-        os.environ.setdefault("DESCENT_ROOT", str(Path(task.__code__.co_filename).resolve().parents[1]))
+        stages.begin(Path(task.__code__.co_filename))
         os.environ["HYDRA_FULL_ERROR"] = "1"  # makes Hydra raise what it would print in ten lines
         sys.argv += processes.follower_overrides()
-        flags = or_exit(lambda: _recalled(_flags(sys.argv[1:])))
+        flags = or_exit(lambda: _recalled(_completed(sys.argv[1:])))
         run = hydra.main(version_base="1.3", config_path="../conf", config_name="config")(reported)
         with _at_the_end:
             or_exit(lambda: _composing(run, flags))
@@ -94,8 +94,8 @@ def without_a_run(task: Callable[[Config], Any]) -> Callable[[], None]:
         if {"-h", "--help"} & set(words):
             print((sys.modules[task.__module__].__doc__ or "").strip())
             return
-        os.environ.setdefault("DESCENT_ROOT", str(Path(task.__code__.co_filename).resolve().parents[1]))
-        or_exit(lambda: task(_checked(words)))
+        stages.begin(Path(task.__code__.co_filename))
+        or_exit(lambda: task(_checked(sections.with_overrides(*sections.asked(words)))))
 
     return main
 
@@ -204,7 +204,7 @@ def one_line(error: BaseException) -> str:
     """What the user reads."""
     text = f"internal error: {type(error).__name__}: {error}; DESCENT_DEBUG=1 shows where"
     if isinstance(error, DescentError):
-        text = str(error)
+        text = sections.told(str(error))
     elif isinstance(error, OSError):
         place = rules.cut(str(error.filename or "disk"), 100)
         text = f"{place}: {error.strerror or error}; free or choose another place with hydra.run.dir=…"
@@ -282,8 +282,22 @@ def _recalled(flags: argparse.Namespace) -> argparse.Namespace:
         return flags
     from descent.recalling import recalled
 
-    at = sys.argv.index(words[0], 1)
-    sys.argv[at : at + len(words)] = flags.overrides = recalled(words, project_root())
+    return _put(flags, recalled(words, project_root()))
+
+
+def _completed(words: Sequence[str]) -> argparse.Namespace:
+    """With what stands in params.yaml, and what a stage of a pipeline has its place by."""
+    names, sys.argv[1:] = sections.asked(words)
+    flags = _flags(sys.argv[1:])
+    given = sections.with_overrides(names, flags.overrides)
+    return _put(flags, [*given, *stages.place_of(given, flags.multirun)])
+
+
+def _put(flags: argparse.Namespace, overrides: list[str]) -> argparse.Namespace:
+    """The same command line with other overrides."""
+    before = flags.overrides
+    at = sys.argv.index(before[0], 1) if before else len(sys.argv)
+    sys.argv[at : at + len(before)] = flags.overrides = overrides
     return flags
 
 

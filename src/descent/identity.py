@@ -71,7 +71,9 @@ NO_PART = {
     "report.py",
     "resuming.py",
     "rules.py",
+    "sections.py",
     "signatures.py",
+    "stages.py",
     "step_contradictions.py",
     "training.py",
 }
