@@ -12,7 +12,7 @@ from typing import Any, Literal, cast
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
-from descent import contradictions, rules, sweeping
+from descent import contradictions, objectives, rules, sweeping
 from descent.errors import UsageError
 from descent.rules import refuse
 from descent.vocabulary import LOSS, METRICS, OBJECTIVE, Direction, better_direction
@@ -179,9 +179,9 @@ def source_root() -> Path:
 def parse(raw: DictConfig, choices: Mapping[str, Any], overrides: Sequence[str], one_of_many: bool = False) -> Config:
     """The typed configuration, or UsageError with the first thing that is wrong in one line."""
     contradictions.refuse_doubled_items(overrides)
-    plain = _resolve(raw)
+    plain, aims = _resolve(raw)
     settings = _checked(plain, plain, choices, "")
-    sweep = sweeping.taken(settings, choices, one_of_many)
+    sweep = sweeping.taken(settings, choices, one_of_many, aims)
     contradictions.refuse_all(settings)
     typed = _typed(settings, choices)
     about: dict[str, Any] = {
@@ -211,18 +211,23 @@ def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return out
 
 
-def _resolve(raw: DictConfig) -> dict[str, Any]:
-    """Plain values; objective and direction are decided first, for what interpolates from them."""
+def _resolve(raw: DictConfig) -> tuple[dict[str, Any], objectives.Aims]:
+    """Plain values; objective and direction are decided first, for what interpolates from them; and several of them."""
     config = cast(DictConfig, OmegaConf.create(OmegaConf.to_container(raw)))
+    aims: objectives.Aims = []
     try:
         if config.dataset.get("text") is not None:
             config.dataset.kind = "sequence"
         task, has_validation = config.dataset.task, config.dataset.get("val_fraction") != 0
+        if task in METRICS and OmegaConf.is_list(config.objective):
+            plain = cast(dict[str, Any], OmegaConf.to_container(config))
+            aims = objectives.aims_of(plain["objective"], plain["direction"], config.dataset)
+            config.objective, config.direction = objectives.own(aims)
         if task in METRICS and config.objective == "auto":
             config.objective = f"val/{OBJECTIVE[task]}" if has_validation else "train/loss"
         if task in METRICS and config.direction == "auto" and str(config.objective).split("/")[-1] in METRICS[task]:
             config.direction = better_direction(config.objective, task)
-        return cast(dict[str, Any], OmegaConf.to_container(config, resolve=True, throw_on_missing=True))
+        return cast(dict[str, Any], OmegaConf.to_container(config, resolve=True, throw_on_missing=True)), aims
     except MissingMandatoryValue as error:
         key = str(error.full_key)
         raise refuse(key, "nothing", "a value", f"set {key}=…") from None

@@ -56,6 +56,7 @@ def conclude(config: Config, parts: "Parts", trainer: pl.Trainer, seconds: float
         metrics |= {f"test/{name}": value for name, value in measured.items()}
     metrics |= {f"final/{name}": points[-1][1] for name, points in engine.history.items()}
     samples = len(parts.data.train) * epochs
+    metrics |= {"model/parameters": float(parts.parameters), "model/multiply_adds": float(parts.multiply_adds)}
     metrics |= {"best/epoch": float(reported), "time/seconds": seconds, "time/samples_per_second": samples / seconds}
     return Outcome(
         objective=at_report[config.objective],

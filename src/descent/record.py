@@ -106,7 +106,8 @@ def _first_sitting(run: Run, config: Config, parts: Parts, directory: Path) -> N
 def ending(run: Run, config: Config, parts: Parts, outcome: Outcome, directory: Path) -> None:
     """Results, and what a later diagnosis or reproduction needs from an old run."""
     engine = parts.engine
-    run.metrics(outcome.metrics, outcome.epochs - 1)
+    came_to = {name: value for name, value in outcome.metrics.items() if not name.startswith("model/")}  # told before
+    run.metrics(came_to, outcome.epochs - 1)
     run.tags({"weights_sha256": outcome.weights_sha256, "predictions_sha256": outcome.predictions_sha256})
     if outcome.stopped_because:
         run.tags({"stopped_because": outcome.stopped_because})

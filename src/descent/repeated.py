@@ -75,6 +75,8 @@ def logged(metrics: Mapping[str, Summary]) -> dict[str, float]:
     """As a run's metrics: the metric's own name has the mean, so that it stands beside those of single runs."""
     found: dict[str, float] = {}
     for name, summary in metrics.items():
+        if name.startswith("model/"):
+            continue  # of the configuration: every repeat has the same
         parts = {"": summary.mean, "/n": summary.n, "/std": summary.std}
         parts |= {"/ci95_low": summary.low, "/ci95_high": summary.high}
         found |= {f"{name}{part}": float(value) for part, value in parts.items() if value is not None}

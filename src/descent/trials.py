@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from omegaconf import DictConfig, OmegaConf
 
-from descent import composition, processes
+from descent import composition, objectives, processes
 from descent.config import Config, parse, project_root, source_root
 from descent.durable import write_json
 from descent.errors import UsageError
@@ -60,13 +60,14 @@ class Trial:
     report: Callable[[float, int], bool] | None = None  # objective, epoch → whether it is to end
     name: str = ""  # in the list of runs: what tells it from its siblings
     tested: bool = False  # whether its test split is read, as an ordinary run's is
+    objectives: Sequence[str] = ()  # metrics; none: its configuration's objective
 
 
 @dataclass(frozen=True)
 class CameTo:
     """The end of a trial."""
 
-    objective: float
+    values: list[float]  # one for each objective
     pruned: bool
 
 
@@ -82,15 +83,32 @@ def run(trial: Trial) -> CameTo:
     try:
         if not place.finished:
             _write_configuration(trial, config, composed)
-        elif config.repeated:
-            return CameTo(record.objective_of(place), pruned=False)
         if config.repeated:
-            return CameTo(_repeated(trial, config), pruned=False)
+            if not place.finished:
+                _repeated(trial, config)
+            return _came_to_together(trial, config)
         name = cut(trial.name, record.LONGEST_NAME)
         outcome = training.train_one(config, trial.directory, data, trial.parent, _watch(trial, config), name)
     finally:
         entering.leave(trial.directory)
-    return CameTo(outcome.objective, outcome.stopped_because == PRUNED)
+    values = _values(trial, config, outcome.objective, outcome.metrics)
+    return CameTo(values, outcome.stopped_because == PRUNED)
+
+
+def _came_to_together(trial: Trial, config: Config) -> CameTo:
+    """Of a trial's seeds and folds: the means."""
+    from descent import place, repeated
+
+    known = place.read(trial.directory)
+    assert known is not None, "a finished trial has left its run.json"
+    found = repeated.read(known)
+    means = {name: summary.mean for name, summary in found.metrics.items()}
+    return CameTo(_values(trial, config, found.objective, means), pruned=False)
+
+
+def _values(trial: Trial, config: Config, objective: float, metrics: Mapping[str, float]) -> list[float]:
+    wanted = trial.objectives or (config.objective,)
+    return [objectives.value_of(name, config.objective, objective, metrics) for name in wanted]
 
 
 def _repeated(trial: Trial, config: Config) -> float:

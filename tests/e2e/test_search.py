@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 PROJECT = Path(__file__).parents[2]
+SMALL = ["dataset=synthetic", "dataset.samples=120", "epochs=3", "batch_size=24"]
 TINY = ["dataset=synthetic", "dataset.samples=120", "epochs=3", "model.hidden=[8]", "batch_size=24"]
+SEVERAL = ["-m", "lr=interval(0.1,0.2)", "objective=[val/accuracy,model/parameters]"]
 SEARCH = ["-m", "search=tpe", "optimizer=sgd,adam", "n_trials=6", "workers=2", "name=found", *TINY]
 
 
@@ -148,6 +150,51 @@ def test_a_failing_trial_is_said_and_the_others_go_on(tmp_path):
     assert "1 finished, 1 failed" in answer.stdout
 
 
+@pytest.fixture(scope="module")
+def several(tmp_path_factory):
+    """Accuracy against size: a grid of six, of which no run is trained again."""
+    root = tmp_path_factory.mktemp("several")
+    words = ["-m", "search=grid", "model.hidden=[2],[8],[24]", "lr=0.001,0.1", "study=sizes"]
+    answer = run(root, *words, "objective=[val/accuracy,model/parameters]", "direction=[maximize,minimize]", *SMALL)
+    assert (answer.returncode, answer.stderr) == (0, "")
+    return root, answer
+
+
+def front_of(root):
+    """From what the trials left, point against point."""
+    found = {}
+    for number in range(6):
+        metrics = json.loads((root / "sweeps" / "sizes" / str(number) / "results.json").read_text())["metrics"]
+        found[number] = metrics["best/val/accuracy"], -metrics["model/parameters"]
+    beaten = {
+        one
+        for one, own in found.items()
+        if any(other != own and other[0] >= own[0] and other[1] >= own[1] for other in found.values())
+    }
+    return found, set(found) - beaten
+
+
+def test_several_objectives_end_in_a_front(several):
+    root, answer = several
+    values, expected = front_of(root)
+    (parent,) = [one for one in runs_of(root) if one.data.tags.get("role") == "study"]
+    assert {int(number) for number in parent.data.tags["front"].split()} == expected
+    assert parent.data.metrics["front/points"] == len(expected)
+    assert parent.data.metrics["best/val/accuracy"] == max(value for value, _ in values.values())
+    assert parent.data.metrics["best/model/parameters"] == -max(value for _, value in values.values())
+    assert "Pareto front" in answer.stdout
+
+
+def test_each_point_of_the_front_has_a_command_and_none_is_tested(several):
+    root, answer = several
+    commands = [line for line in answer.stdout.splitlines() if line.strip().startswith("python src/train.py")]
+    assert len(commands) == len(front_of(root)[1])
+    assert all("objective=val/accuracy direction=maximize" in line for line in commands)
+    found = runs_of(root)
+    assert len(found) == 7
+    assert not [one for one in found if any(key.startswith("test/") for key in one.data.metrics)]
+
+
 @pytest.mark.slow
 def test_killed_workers_and_leaders_lose_nothing(tmp_path):
     """Both are killed in the middle; the same command ends with every trial once."""
@@ -201,6 +248,33 @@ def test_a_dry_run_prices_the_search_and_writes_nothing(run_here, tmp_path):
         (["-m", "search=tpe", "lr=interval(-1,1)"], "lr: got -1"),
         (["-m", "search=tpe", "n_trials=3,4", "lr=0.1,0.2"], "n_trials: got several values, allowed one"),
         (["-m", "space=mlp"], "search: got nothing, allowed grid | random"),
+        (["objective=[val/loss,val/accuracy]"], "objective: got [val/loss,val/accuracy], allowed one metric without"),
+        (
+            ["-m", "seed=0,1", "objective=[val/loss,val/accuracy]"],
+            "objective: got [val/loss,val/accuracy]",
+        ),
+        (
+            [*SEVERAL, "search=cmaes"],
+            "search: got cmaes, allowed grid | random | sobol | tpe | gp | genetic",
+        ),
+        ([*SEVERAL, "search=anneal"], "search: got anneal, allowed grid | random"),
+        ([*SEVERAL, "search=tpe", "pruner=median"], "pruner: got median, allowed none with several objectives"),
+        ([*SEVERAL, "search=tpe", "search.target=1"], "search.target: got 1, allowed null with several objectives"),
+        ([*SEVERAL, "search=tpe", "search.min_improvement=1"], "search.min_improvement: got 1, allowed 0 with several"),
+        (
+            [*SEVERAL, "search=tpe", "search.refit=true"],
+            "search.refit: got true, allowed false with several",
+        ),
+        ([*SEVERAL, "search=tpe", "direction=[maximize]"], "direction: got [maximize], allowed 2 of them"),
+        ([*SEVERAL, "search=tpe", "direction=maximize"], "direction: got maximize, allowed 2 of them"),
+        ([*SEVERAL, "search=tpe", "direction=[maximize,down]"], "direction: got down, allowed minimize | maximize"),
+        (
+            ["-m", "search=tpe", "lr=0.1,0.2", "objective=[val/loss]"],
+            "objective: got [val/loss], allowed several",
+        ),
+        (["-m", "search=tpe", "lr=0.1,0.2", "objective=[val/loss,test/loss]"], "objective: got test/loss, allowed"),
+        (["-m", "search=tpe", "lr=0.1,0.2", "objective=val/loss,val/f1"], "objective: got several values, allowed one"),
+        (["-m", "search=tpe", "lr=0.1,0.2", "direction=[maximize,minimize]"], "direction: got [maximize,minimize]"),
         (["-m", "search=tpe", "search.start=[{x:1}]", "lr=0.1,0.2"], "search.start: got x, allowed lr"),
         (["-m", "search=tpe", "study=a b", "lr=0.1,0.2"], "study: got a b"),
         (["storage=sqlite"], "storage: got sqlite, allowed nothing without -m"),

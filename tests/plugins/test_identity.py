@@ -16,7 +16,7 @@ SPACE = [parsed("lr", "float [1e-3, 1e-1] log")]
 
 def facts(*words, space=SPACE, search="tpe", seed=0, objective="val/loss", **knobs):
     settings = SimpleNamespace(
-        sweep={"search": {"choice": search, "allowed": {}, **knobs}, "pruner": {"choice": "none"}},
+        sweep={"search": {"choice": search, "allowed": {}, **knobs}, "pruner": {"choice": "none"}, "aims": None},
         objective=objective,
         direction="minimize",
         seed=seed,

@@ -176,7 +176,7 @@ def test_it_finds_the_bottom_of_a_bowl_better_than_random(choice):
             "anneal",
             SQUARE,
             2,
-            "search: got anneal, allowed random | sobol | tpe | gp | genetic with several objectives",
+            "search: got anneal, allowed grid | random | sobol | tpe | gp | genetic with several objectives",
         ),
     ],
 )

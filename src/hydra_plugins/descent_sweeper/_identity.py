@@ -29,11 +29,16 @@ def facts_of(settings: Any, parameters: Sequence[Parameter], fixed: Sequence[Ove
     return {
         "space": json.dumps({one.name: f"{one.key}: {one.described}" for one in parameters}),
         "fixed": json.dumps(kept),
-        "objective": json.dumps([settings.objective, settings.direction]),
+        "objective": json.dumps(_objective(settings)),
         "sampler": _described(sweep["search"], SAMPLER_FREE),
         "pruner": _described(sweep["pruner"], ("choice", "allowed")),
         "seed": json.dumps([settings.seed]),
     }
+
+
+def _objective(settings: Any) -> list[str]:
+    several = settings.sweep["aims"] or []
+    return [" ".join(aim) for aim in several] or [settings.objective, settings.direction]
 
 
 def _described(group: dict[str, Any], free: Sequence[str]) -> str:

@@ -13,12 +13,14 @@ from rich.console import Console
 from rich.table import Table
 
 from descent import door
+from hydra_plugins.descent_sweeper._front import Direction, extended, front
 from hydra_plugins.descent_sweeper._samplers import share_of
 from hydra_plugins.descent_sweeper._search_space import Parameter, overrides_of
 from hydra_plugins.descent_sweeper._study import ENDED, Queue
 from hydra_plugins.descent_sweeper._worker import Plan, log_of
 
 SHOWN = 10
+LARGE = 1000.0  # numbers from here on, counts of parameters, are shown without decimals
 BOUNDARY = 0.02  # of the way: a best value this near to an end asks for a wider space
 MANY_TRIALS = 10  # before importances say anything
 
@@ -26,9 +28,10 @@ MANY_TRIALS = 10  # before importances say anything
 class Announcer:
     """Says a trial's end when it happens: what came of it, and the best so far."""
 
-    def __init__(self, queue: Queue, total: int, direction: str) -> None:
-        self._queue, self._total, self._direction = queue, total, direction
+    def __init__(self, queue: Queue, total: int, directions: Sequence[Direction]) -> None:
+        self._queue, self._total, self._directions = queue, total, directions
         self._said = queue.ended
+        self._front = front(queue.trials(), directions) if len(directions) > 1 else []
 
     def __call__(self, trial: FrozenTrial) -> None:
         self._said += 1
@@ -38,8 +41,12 @@ class Announcer:
             cause, log = trial.user_attrs.get("cause", "unknown"), log_of(self._queue.directory, trial.number)
             print(f"failed: {place}: {cause} ({log})", file=sys.stderr, flush=True)
             return
+        if len(self._directions) > 1:
+            self._front = extended(self._front, trial, self._directions)
+            print(f"{place}  {' '.join(values_of(trial))}  (front of {len(self._front)})", flush=True)
+            return
         came = "pruned" if trial.state == TrialState.PRUNED else f"{trial.value:.4f}"
-        best = best_of(self._queue.trials(), self._direction)
+        best = best_of(self._queue.trials(), self._directions[0])
         print(f"{place}  {came}" + (f"  (best {best.value:.4f})" if best else ""), flush=True)
 
 
@@ -72,7 +79,7 @@ def boundary_warnings(parameters: Sequence[Parameter], best: FrozenTrial) -> lis
 def importances(queue: Queue) -> dict[str, float]:
     """How much each parameter mattered (PED-ANOVA); empty where there are too few trials to say."""
     finished = queue.trials(TrialState.COMPLETE)
-    if len(finished) < MANY_TRIALS or len({trial.value for trial in finished}) < 2:
+    if len(finished) < MANY_TRIALS or len({tuple(trial.values) for trial in finished}) < 2:
         return {}
     evaluator = optuna.importance.PedAnovaImportanceEvaluator()
     found = optuna.importance.get_param_importances(queue.study, evaluator=evaluator)
@@ -88,18 +95,19 @@ def saved_by_pruning(queue: Queue, epochs: int) -> tuple[int, int]:
 def show(queue: Queue, plan: Plan, total: int) -> None:
     """The best trials, what mattered, what to mind, and the command that trains the best one."""
     trials = queue.trials()
-    finished = ranked([trial for trial in trials if trial.state == TrialState.COMPLETE], plan.directions[0])
+    shown, best = leaders(trials, plan.directions)
     counts = Counter(trial.state.name.lower() for trial in trials if trial.state in ENDED)
     console = Console()
     words = {"complete": "finished", "pruned": "pruned", "fail": "failed"}
     came = ", ".join(f"{count} {words[state]}" for state, count in sorted(counts.items()))
     console.print(f"{queue.directory.name}: {came}", highlight=False, soft_wrap=True)
-    table = Table()
+    table = Table(title="Pareto front" if len(plan.objectives) > 1 else None, title_justify="left")
     table.add_column("#", justify="right")
     table.add_column("overrides")
-    table.add_column(plan.objectives[0], justify="right")
-    for trial in finished[:SHOWN]:
-        table.add_row(str(trial.number), " ".join(overrides_of(queue.point_of(trial))), f"{trial.value:.4f}")
+    for objective in plan.objectives:
+        table.add_column(objective, justify="right")
+    for trial in shown:
+        table.add_row(str(trial.number), " ".join(overrides_of(queue.point_of(trial))), *values_of(trial))
     console.print(table)
     lines = [f"stopped: {queue.stopped}"] if queue.stopped else []
     if found := importances(queue):
@@ -107,11 +115,29 @@ def show(queue: Queue, plan: Plan, total: int) -> None:
     epochs, pruned = saved_by_pruning(queue, int(plan.pruner_knobs["epochs"]))
     if pruned:
         lines.append(f"pruning saved {epochs} epochs in {pruned} trials")
-    if finished:
-        lines += [f"warning: {line}" for line in boundary_warnings(queue.parameters, finished[0])]
-        lines += ["best:", f"  {best_command(plan, queue, finished[0])}"]
+    if len(best) == 1:
+        lines += [f"warning: {line}" for line in boundary_warnings(queue.parameters, best[0])]
+    if best:
+        lines += ["best:" if len(plan.objectives) == 1 else "of these, the one you choose is tested by its command:"]
+        lines += [f"  {best_command(plan, queue, one)}" for one in best]
     for line in lines:
         console.print(line, highlight=False, soft_wrap=True, markup=False)
+
+
+def leaders(
+    trials: Sequence[FrozenTrial], directions: Sequence[Direction]
+) -> tuple[list[FrozenTrial], list[FrozenTrial]]:
+    """The trials that are shown, and the best of them: one, or the front of several objectives."""
+    if len(directions) > 1:
+        found = front(trials, directions)
+        return found, found
+    finished = ranked([trial for trial in trials if trial.state == TrialState.COMPLETE], directions[0])
+    return finished[:SHOWN], finished[:1]
+
+
+def values_of(trial: FrozenTrial) -> list[str]:
+    """What a finished trial came to, as it is shown."""
+    return [f"{value:,.0f}" if abs(value) >= LARGE else f"{value:.4f}" for value in trial.values]
 
 
 def best_command(plan: Plan, queue: Queue, best: FrozenTrial) -> str:
@@ -124,25 +150,52 @@ def best_command(plan: Plan, queue: Queue, best: FrozenTrial) -> str:
 def record(run: Any, queue: Queue, plan: Plan) -> None:
     """The study's own run: counts, the best, importances, and every trial as a table."""
     trials = queue.trials()
-    finished = ranked([trial for trial in trials if trial.state == TrialState.COMPLETE], plan.directions[0])
+    _, best = leaders(trials, plan.directions)
     counts = Counter(trial.state.name.lower() for trial in trials if trial.state in ENDED)
     at = len([trial for trial in trials if trial.state in ENDED])
     run.metrics({f"study/{state}": float(count) for state, count in counts.items()}, at)
     if queue.stopped:
         run.tags({"stopped_because": queue.stopped})
-    if finished:
-        best = finished[0]
-        run.metrics({f"best/{plan.objectives[0]}": float(best.value or 0.0), "best/trial": float(best.number)}, at)
-        run.tags({"best_command": best_command(plan, queue, best)})
+    if len(plan.objectives) > 1:
+        _record_front(run, queue, plan, best, at)
+    elif best:
+        found = {f"best/{plan.objectives[0]}": float(best[0].value or 0.0), "best/trial": float(best[0].number)}
+        run.metrics(found, at)
+        run.tags({"best_command": best_command(plan, queue, best[0])})
     run.metrics({f"importance/{name.replace('=', '-')}": value for name, value in importances(queue).items()}, at)
     rows = [
         {
             "number": trial.number,
             "state": trial.state.name,
-            "value": trial.value if trial.state == TrialState.COMPLETE else None,
+            **_values_in(plan, trial),
             "point": queue.point_of(trial),
             "cause": trial.user_attrs.get("cause"),
         }
         for trial in trials
     ]
     run.text("\n".join(json.dumps(row) for row in rows) + "\n", "study/trials.jsonl")
+
+
+def _values_in(plan: Plan, trial: FrozenTrial) -> dict[str, Any]:
+    values = trial.values if trial.state == TrialState.COMPLETE else [None] * len(plan.objectives)
+    return {"value": values[0]} if len(values) == 1 else {"values": dict(zip(plan.objectives, values, strict=True))}
+
+
+def _record_front(run: Any, queue: Queue, plan: Plan, found: Sequence[FrozenTrial], at: int) -> None:
+    """Its points with their commands, and how far it reaches in each objective."""
+    run.metrics({"front/points": float(len(found))}, at)
+    for place, (objective, direction) in enumerate(zip(plan.objectives, plan.directions, strict=True)):
+        values = [trial.values[place] for trial in found]
+        if values:
+            run.metrics({f"best/{objective}": float((max if direction == "maximize" else min)(values))}, at)
+    points = [
+        {
+            "number": trial.number,
+            **_values_in(plan, trial),
+            "point": queue.point_of(trial),
+            "command": best_command(plan, queue, trial),
+        }
+        for trial in found
+    ]
+    run.tags({"front": " ".join(str(trial.number) for trial in found)})
+    run.text(json.dumps(points, indent=1) + "\n", "study/front.json")

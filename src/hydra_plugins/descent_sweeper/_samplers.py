@@ -206,7 +206,9 @@ def refuse_unfit(choice: str, parameters: Sequence[Parameter], objectives: int) 
     if chosen and not kind.choices:
         raise UsageError(f"search: got {choice}, allowed {able} | sobol | gp: {chosen[0].name} is a choice, no number")
     if objectives > 1 and not kind.several_objectives:
-        raise UsageError(f"search: got {choice}, allowed random | sobol | tpe | gp | genetic with several objectives")
+        raise UsageError(
+            f"search: got {choice}, allowed grid | random | sobol | tpe | gp | genetic with several objectives"
+        )
 
 
 def sampler_for(

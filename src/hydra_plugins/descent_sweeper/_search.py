@@ -16,7 +16,7 @@ from optuna.trial import TrialState
 
 from descent import door, trials
 from descent.errors import Interrupted, UsageError
-from hydra_plugins.descent_sweeper import _outlook, _samplers, _spaces, _storages
+from hydra_plugins.descent_sweeper import _front, _outlook, _samplers, _spaces, _storages
 from hydra_plugins.descent_sweeper._grid import composed_point, refuse_launcher
 from hydra_plugins.descent_sweeper._identity import changes, facts_of, is_free, name_of, refuse_another
 from hydra_plugins.descent_sweeper._leader import Leader, started
@@ -25,6 +25,7 @@ from hydra_plugins.descent_sweeper._study import PLAN, Queue
 from hydra_plugins.descent_sweeper._worker import Plan
 
 DEFAULT_TRIALS = 20
+AIMS = ("objective", "direction")
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ def planned(arguments: Sequence[str], hydra_context: HydraContext, config: DictC
     plan = Plan(
         directory=str(directory),
         parameters=[asdict(parameter) for parameter in parameters],
-        overrides=[*_threads_of(settings), *_of_trials(words)],
+        overrides=[*_threads_of(settings), *_of_trials(words, settings)],
         searchpath=door.searchpath(),
         total=total,
         search=sweep["search"]["choice"],
@@ -80,8 +81,8 @@ def planned(arguments: Sequence[str], hydra_context: HydraContext, config: DictC
         pruner=sweep["pruner"]["choice"],
         pruner_knobs={**sweep["pruner"], "epochs": settings.epochs},
         stopping=_stopping(sweep, settings),
-        objectives=[settings.objective],
-        directions=[settings.direction],
+        objectives=[name for name, _ in _aims(settings)],
+        directions=[direction for _, direction in _aims(settings)],
         seed=settings.seed,
         parent="",
         storage=sweep["storage"],
@@ -153,12 +154,14 @@ def _first_points(
 def _refuse_swept_knobs(swept: Sequence[Override]) -> None:
     for override in swept:
         key = override.key_or_group
-        if key.split(".")[0] in trials.SWEEP_KEYS:
+        if key.split(".")[0] in (*trials.SWEEP_KEYS, *AIMS):
             raise UsageError(f"{key}: got several values, allowed one: it is the search's own, not a trial's")
 
 
 def _refuse_unfit(sweep: dict[str, Any], parameters: Sequence[Parameter], settings: Any) -> None:
-    _samplers.refuse_unfit(sweep["search"]["choice"], parameters, 1)
+    _samplers.refuse_unfit(sweep["search"]["choice"], parameters, len(_aims(settings)))
+    if sweep["aims"]:
+        _front.refuse_unfit(sweep)
     if sweep["pruner"]["choice"] != "none" and settings.repeated:
         raise UsageError(
             f"pruner: got {sweep['pruner']['choice']}, allowed none with seeds or folds: their mean counts"
@@ -170,6 +173,7 @@ def _stopping(sweep: dict[str, Any], settings: Any) -> dict[str, Any]:
     deadline = time.time() + float(sweep["timeout"]) if sweep["timeout"] else None
     return {
         "maximize": settings.direction == "maximize",
+        "directions": [direction for _, direction in sweep["aims"] or []],
         "patience": own["patience"],
         "target": own["target"],
         "min_improvement": own["min_improvement"],
@@ -178,10 +182,18 @@ def _stopping(sweep: dict[str, Any], settings: Any) -> dict[str, Any]:
     }
 
 
-def _of_trials(words: Sequence[str]) -> list[str]:
+def _aims(settings: Any) -> list[tuple[str, Any]]:
+    return settings.sweep["aims"] or [(settings.objective, settings.direction)]
+
+
+def _of_trials(words: Sequence[str], settings: Any) -> list[str]:
     """Without what only the search is told; the space stays, for its file may choose a model too."""
     search = [key for key in (*trials.SWEEP_KEYS, "hydra") if key != "space"]
-    return [word for word in words if not is_free(word, search)]
+    kept = [word for word in words if not is_free(word, search)]
+    if not settings.sweep["aims"]:
+        return kept
+    followed = [f"objective={settings.objective}", f"direction={settings.direction}"]
+    return [*(word for word in kept if not is_free(word, AIMS)), *followed]
 
 
 def _threads_of(settings: Any) -> list[str]:
@@ -257,7 +269,7 @@ def _run(search: Search) -> list[Any]:
         queue.extend(search.total, search.first)
         settings = door.typed(search.base)
         with trials.study_run(settings, search.directory, plan.parent, search.name, search.facts) as run:
-            announced = _outlook.Announcer(queue, search.total, plan.directions[0])
+            announced = _outlook.Announcer(queue, search.total, plan.directions)
             threads = _threads(settings, search.workers)
             number = Leader(queue, plan, search.workers, threads, announced).run()
             _outlook.record(run, queue, plan)
@@ -279,9 +291,9 @@ def _ended(queue: Queue) -> list[Any]:
 
 def _train_the_best(queue: Queue, plan: Plan, threads: int) -> None:
     """Once more, as an ordinary run: it is tested, and keeps its model and pictures."""
-    best = _outlook.best_of(queue.trials(), plan.directions[0])
+    best = _outlook.best_of(queue.trials(), plan.directions[0]) if len(plan.directions) == 1 else None
     if best is None:
-        return
+        return  # of several objectives nobody but a person says which point of the front wins
     words = overrides_of(queue.point_of(best))
     if plan.search_knobs["refit"]:
         reported = trials.reported_epoch(queue.directory / str(best.number))

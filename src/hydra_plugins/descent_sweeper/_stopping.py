@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from optuna.trial import FrozenTrial, TrialState
 
+from hydra_plugins.descent_sweeper._front import Direction, extended
+
 
 @dataclass(frozen=True)
 class Stopping:
@@ -18,6 +20,7 @@ class Stopping:
     min_improvement: float = 0.0  # what is no better than by that is no improvement
     max_failures: int | None = None
     deadline: float | None = None  # of the clock that time.time() reads
+    directions: Sequence[Direction] = ()  # of several objectives: a better trial is one that no earlier one beats
 
     def reason(self, trials: Sequence[FrozenTrial]) -> str | None:
         """Why no further trial should begin; None to go on."""
@@ -26,19 +29,31 @@ class Stopping:
             return f"{failed} trials failed (max_failures={self.max_failures})"
         if self.deadline is not None and time.time() >= self.deadline:
             return "timeout: its time is over"
+        if self.directions:
+            return self._no_patience(self._since_new_on_front(trials))
         if len(values := self._values(trials)) == 0:
             return None
         best = max(values) if self.maximize else min(values)
         if self.target is not None and (best >= self.target if self.maximize else best <= self.target):
             return f"target {self.target:g} reached: {best:g}"
-        if self.patience is not None and (since := self._since_better(values)) >= self.patience:
-            return f"no improvement in {since} trials (search.patience={self.patience})"
-        return None
+        return self._no_patience(self._since_better(values))
+
+    def _no_patience(self, since: int) -> str | None:
+        if self.patience is None or since < self.patience:
+            return None
+        return f"no improvement in {since} trials (search.patience={self.patience})"
+
+    def _since_new_on_front(self, trials: Sequence[FrozenTrial]) -> int:
+        found: list[FrozenTrial] = []
+        since = 0
+        for trial in _ended(trials):
+            before, found = found, extended(found, trial, self.directions)
+            since = since + 1 if found is before else 0
+        return since
 
     def _values(self, trials: Sequence[FrozenTrial]) -> list[float]:
         """Of every trial that has ended without failing, in the order of their ends; pruned ones are no better."""
-        ended = [trial for trial in trials if trial.state in (TrialState.COMPLETE, TrialState.PRUNED)]
-        ended.sort(key=lambda trial: (trial.datetime_complete is None, trial.datetime_complete, trial.number))
+        ended = _ended(trials)
         worst = -math.inf if self.maximize else math.inf
         return [
             trial.value if trial.state == TrialState.COMPLETE and trial.value is not None else worst for trial in ended
@@ -51,3 +66,9 @@ class Stopping:
             if sign * value > best + (self.min_improvement if math.isfinite(best) else 0.0):
                 best, last = sign * value, place
         return len(values) - 1 - last
+
+
+def _ended(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
+    """Without failing, in the order of their ends."""
+    ended = [trial for trial in trials if trial.state in (TrialState.COMPLETE, TrialState.PRUNED)]
+    return sorted(ended, key=lambda trial: (trial.datetime_complete is None, trial.datetime_complete, trial.number))

@@ -107,7 +107,7 @@ def work(plan: Plan) -> int:
         if came_to.pruned:
             queue.finish(claim, TrialState.PRUNED)
         else:
-            queue.finish(claim, TrialState.COMPLETE, [came_to.objective])
+            queue.finish(claim, TrialState.COMPLETE, came_to.values)
     return 0
 
 
@@ -116,13 +116,13 @@ def _trial(plan: Plan, claim: Any, directory: Path) -> trials.Trial:
         claim.trial.report(value, epoch)
         return bool(claim.trial.should_prune())
 
-    prunes = plan.pruner != "none" and len(plan.objectives) == 1
     return trials.Trial(
         directory=directory,
         overrides=[*plan.overrides, *overrides_of(claim.point)],
         parent=plan.parent,
         searchpath=plan.searchpath,
-        report=report if prunes else None,
+        report=report if plan.pruner != "none" else None,
+        objectives=plan.objectives,
         name=" ".join(overrides_of(claim.point)),
     )
 
