@@ -19,6 +19,7 @@ from descent.errors import DescentError, UsageError
 from descent.rules import LONGEST_LINE, cut, near, refuse
 
 CONFIG_DIRECTORY = Path(__file__).parents[2] / "conf"
+PRIMARY = "config"
 LISTS = ("regularization",)  # groups that take several choices at once
 # What Hydra says of a wrong flag: the beginning of its message, the flag, what it takes.
 FLAGS = (
@@ -31,11 +32,15 @@ _PLAIN_PATH = re.compile(r"[\w:/.-]+")
 _QUOTED = re.compile(r"'([^']+)'")
 
 
-def compose(overrides: Sequence[str] = (), searchpath: Sequence[str] = ()) -> DictConfig:
-    """What a command line with these overrides composes, for a REPL and tests; choices lie in `searchpath` too."""
+def compose(overrides: Sequence[str] = (), searchpath: Sequence[str] = (), primary: Sequence[str] = ()) -> DictConfig:
+    """What a command line with these overrides composes; choices lie in `searchpath` too.
+
+    `primary` is the folder of conf/ and the file in it that everything begins with, where they are others.
+    """
     taken = [searched(searchpath), *overrides] if searchpath else list(overrides)
-    with hydra.initialize_config_dir(str(CONFIG_DIRECTORY), version_base="1.3"):
-        return hydra.compose("config", overrides=taken, return_hydra_config=True)
+    directory, name = primary or (str(CONFIG_DIRECTORY), PRIMARY)
+    with hydra.initialize_config_dir(directory, version_base="1.3"):
+        return hydra.compose(name, overrides=taken, return_hydra_config=True)
 
 
 def without_hydra(composed: DictConfig) -> DictConfig:
@@ -78,6 +83,15 @@ def searchpath() -> list[str]:
     running = GlobalHydra.instance().hydra
     path = running.config_loader.get_search_path().get_path() if running else []
     return [part.path for part in path if part.provider.endswith("command-line")]
+
+
+def primary(name: str) -> list[str]:
+    """What the command that runs begins with, --config-path and --config-name; nothing where that is as ever."""
+    running = GlobalHydra.instance().hydra
+    path = running.config_loader.get_search_path().get_path() if running else []
+    directory = next((part.path.removeprefix("file://") for part in path if part.provider == "main"), "")
+    is_ours = not directory or Path(directory).resolve() == CONFIG_DIRECTORY
+    return [] if is_ours and name == PRIMARY else [str(Path(directory or CONFIG_DIRECTORY).resolve()), name]
 
 
 def searched(path: Sequence[str]) -> str:

@@ -22,7 +22,16 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from descent import advice, processes, rules, sections, stages
-from descent.composition import compose, explained, groups, refuse_impossible, searched, searchpath, without_hydra
+from descent.composition import (
+    compose,
+    explained,
+    groups,
+    primary,
+    refuse_impossible,
+    searched,
+    searchpath,
+    without_hydra,
+)
 from descent.config import Config, parse, project_root
 from descent.errors import DataError, DescentError, EnvironmentFault, Interrupted, UsageError
 from descent.tracking.courier import courier
@@ -42,6 +51,7 @@ __all__ = [
     "mask",
     "one_line",
     "or_exit",
+    "primary",
     "refuse_impossible",
     "searched",
     "searchpath",

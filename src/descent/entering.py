@@ -36,7 +36,7 @@ def sweep(composed: DictConfig) -> Path:
     if _is_named_by_the_clock(composed.hydra.sweep):
         directory.parent.mkdir(parents=True, exist_ok=True)
         directory.mkdir()
-    ownership.claim(directory)
+    ownership.claim(directory, "choose another place with hydra.sweep.dir=…")
     return directory
 
 

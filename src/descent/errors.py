@@ -39,6 +39,6 @@ class Diverged(DescentError):
 class Interrupted(DescentError):
     """A signal ended the run; the exit code is the shell's 128 + its number."""
 
-    def __init__(self, number: int) -> None:
-        super().__init__(f"interrupted by {signal.Signals(number).name}")
+    def __init__(self, number: int, hint: str = "") -> None:
+        super().__init__(f"interrupted by {signal.Signals(number).name}{hint and f'; {hint}'}")
         self.exit_code = 128 + number

@@ -22,6 +22,7 @@ from descent.errors import EnvironmentFault
 from descent.rules import LONGEST_LINE
 
 OWNER, LOCK = "owner.json", ".owner.lock"
+ELSEWHERE = "choose another place with hydra.run.dir=…"
 CLOCK_STEP = 1.0  # seconds by which the system's clock may have been set since
 SECONDS_FOR_LOCK = 30
 
@@ -58,14 +59,14 @@ def is_alive(pid: int, started: float) -> bool:
         return False
 
 
-def claim(directory: Path) -> None:
+def claim(directory: Path, elsewhere: str = ELSEWHERE) -> None:
     """Make the directory if need be and hold it, or EnvironmentFault; what this process holds it may claim again."""
     place = directory.resolve()
     if place not in _held:
-        _refuse_held(place)
+        _refuse_held(place, elsewhere)
         place.mkdir(parents=True, exist_ok=True)
         with _locked(place):
-            _refuse_held(place)  # another may have been quicker
+            _refuse_held(place, elsewhere)  # another may have been quicker
             write_json(place / OWNER, asdict(this_process()))
     _held[place] = _held.get(place, 0) + 1
 
@@ -92,9 +93,9 @@ def release_all() -> None:
 
 
 @contextmanager
-def held(directory: Path) -> Iterator[None]:
-    """The directory belongs to this process as long as the body runs."""
-    claim(directory)
+def held(directory: Path, elsewhere: str = ELSEWHERE) -> Iterator[None]:
+    """The directory belongs to this process as long as the body runs; `elsewhere` says which knob names another."""
+    claim(directory, elsewhere)
     try:
         yield
     finally:
@@ -122,7 +123,7 @@ def _is_us(owner: Owner | None) -> bool:
     return abs(owner.started - us.started) <= CLOCK_STEP
 
 
-def _refuse_held(place: Path) -> None:
+def _refuse_held(place: Path, elsewhere: str) -> None:
     owner = owner_of(place)
     if owner is None or _is_us(owner):
         return
@@ -130,7 +131,7 @@ def _refuse_held(place: Path) -> None:
         hint = f"process {owner.pid} of {owner.host[:40]}; if it is gone, delete that file"
         raise EnvironmentFault(_line(place / OWNER, f"held by {hint}"))
     if is_alive(owner.pid, owner.started):
-        hint = "wait for it, stop it, or choose another place with hydra.run.dir=…"
+        hint = f"wait for it, stop it, or {elsewhere}"
         raise EnvironmentFault(_line(place, f"held by process {owner.pid}, which is alive; {hint}"))
 
 

@@ -1,5 +1,6 @@
 """A trial of a study: an ordinary run whose test split nobody reads, watched by whoever may end it; and its parent."""
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -34,8 +35,10 @@ __all__ = [
     "Trial",
     "can_be_built",
     "die_with_parent",
+    "graphics_cards",
     "held",
     "is_alive",
+    "progress",
     "project_root",
     "refuse_foreign",
     "reported_epoch",
@@ -57,6 +60,7 @@ class Trial:
     overrides: Sequence[str]
     parent: str  # the local id of the study's run
     searchpath: Sequence[str] = ()  # where else than in conf/ choices lie
+    primary: Sequence[str] = ()  # another folder and file than conf/config.yaml
     report: Callable[[float, int], bool] | None = None  # objective, epoch → whether it is to end
     name: str = ""  # in the list of runs: what tells it from its siblings
     tested: bool = False  # whether its test split is read, as an ordinary run's is
@@ -76,7 +80,7 @@ def run(trial: Trial) -> CameTo:
     from descent import entering, record, resuming, training
     from descent.watching import PRUNED
 
-    composed = composition.compose(trial.overrides, trial.searchpath)
+    composed = composition.compose(trial.overrides, trial.searchpath, trial.primary)
     config = _config_of(trial, composed)
     data = _as_seen(trial, _loaded(config))
     place = resuming.enter(config, trial.directory, data, trial.parent)
@@ -134,6 +138,23 @@ def reported_epoch(directory: Path) -> int:
         return record.outcome_of(known).epoch
     parts = [directory / str(one.number) for one in repeated.read(known).repeats if not one.failed]
     return int(median(reported_epoch(part) for part in parts))
+
+
+def progress(directory: Path) -> str:
+    """How far a trial has come, as its checkpoints say: the same as long as none of a later step is written."""
+    steps: dict[str, str] = {}
+    for file in sorted(directory.rglob("checkpoints/step-*.pt")):
+        steps[str(file.parent.relative_to(directory))] = file.name.split("-")[1]
+    return " ".join(f"{part}:{step}" for part, step in steps.items())
+
+
+def graphics_cards() -> list[str]:
+    """By the names that CUDA_VISIBLE_DEVICES takes."""
+    if (said := os.environ.get("CUDA_VISIBLE_DEVICES")) is not None:
+        return [one.strip() for one in said.split(",") if one.strip()]
+    import torch
+
+    return [str(number) for number in range(torch.cuda.device_count())]
 
 
 def _config_of(trial: Trial, composed: DictConfig) -> Config:

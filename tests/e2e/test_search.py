@@ -2,13 +2,17 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
+
+from descent import ownership
 
 PROJECT = Path(__file__).parents[2]
 SMALL = ["dataset=synthetic", "dataset.samples=120", "epochs=3", "batch_size=24"]
@@ -195,6 +199,15 @@ def test_each_point_of_the_front_has_a_command_and_none_is_tested(several):
     assert not [one for one in found if any(key.startswith("test/") for key in one.data.metrics)]
 
 
+def until(done, process, seconds=120):
+    """Wait for something that a process does."""
+    deadline = time.monotonic() + seconds
+    while not done():
+        assert process.poll() is None, "it ended before"
+        assert time.monotonic() < deadline, "it never came"
+        time.sleep(0.02)
+
+
 @pytest.mark.slow
 def test_killed_workers_and_leaders_lose_nothing(tmp_path):
     """Both are killed in the middle; the same command ends with every trial once."""
@@ -302,6 +315,46 @@ def test_a_storage_without_its_driver_is_one_line_and_leaves_nothing(run_here, t
     assert answer.err.startswith("storage: got postgresql://host:1/db, allowed with a driver: install psycopg or ")
     assert len(answer.err.splitlines()) == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_study_that_others_work_on_names_the_knob(run_here, tmp_path):
+    study = tmp_path / "sweeps" / "mine"
+    with ownership.held(study):
+        owner = json.loads((study / "owner.json").read_text())
+    parent = psutil.Process(os.getppid())
+    (study / "owner.json").write_text(json.dumps({**owner, "pid": parent.pid, "started": parent.create_time()}))
+    answer = run_here(["-m", "search=random", "lr=0.1,0.2", "study=mine", *TINY])
+    assert answer.code == 4
+    assert answer.err.endswith("which is alive; wait for it, stop it, or choose another study with study=…\n")
+
+
+def test_workers_begin_with_the_same_file_as_the_command(tmp_path):
+    """Another conf/ and another file in it: only there is an epoch one."""
+    shutil.copytree(PROJECT / "conf", tmp_path / "theirs")
+    text = (tmp_path / "theirs" / "config.yaml").read_text()
+    assert "epochs: 20 " in text
+    (tmp_path / "theirs" / "mine.yaml").write_text(text.replace("epochs: 20 ", "epochs: 1 "))
+    words = [f"--config-path={tmp_path / 'theirs'}", "--config-name=mine", "-m", "search=random", "lr=0.1,0.2"]
+    tiny = [word for word in TINY if not word.startswith("epochs=")]
+    answer = run(tmp_path, *words, "n_trials=1", "study=mine", "tracking=none", *tiny)
+    assert (answer.returncode, answer.stderr) == (0, "")
+    trained = (tmp_path / "sweeps" / "mine" / "0" / ".hydra" / "config.yaml").read_text()
+    assert "epochs: 1\n" in trained
+    assert f"--config-path={tmp_path / 'theirs'} --config-name=mine" in answer.stdout
+
+
+def test_an_interrupted_search_says_that_it_goes_on(tmp_path):
+    words = ["-m", "search=random", "lr=tag(log,interval(1e-3,1e-1))", "study=told", "n_trials=3", "tracking=none"]
+    command = [sys.executable, str(PROJECT / "src" / "train.py"), *words, *TINY, "epochs=100000"]
+    env = {**os.environ, "DESCENT_ROOT": str(tmp_path)}
+    with subprocess.Popen(
+        command, cwd=tmp_path, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as leader:
+        until((tmp_path / "sweeps" / "told" / "0" / "run.json").exists, leader)
+        leader.send_signal(signal.SIGINT)
+        _, said = leader.communicate()
+    assert leader.returncode == 130
+    assert said == "interrupted by SIGINT; the same command goes on\n"
 
 
 def test_a_study_in_sqlite_goes_on_there(run_here, tmp_path):

@@ -16,7 +16,7 @@ from descent.errors import EnvironmentFault, UsageError
 from hydra_plugins.descent_sweeper import _storages
 from hydra_plugins.descent_sweeper._search_space import parsed
 from hydra_plugins.descent_sweeper._stopping import Stopping
-from hydra_plugins.descent_sweeper._study import ENDED, MOST_CRASHES, Queue
+from hydra_plugins.descent_sweeper._study import ENDED, MOST_CRASHES, MOST_KILLS, Queue
 
 PROCESSES = multiprocessing.get_context("fork")
 SPACE = [
@@ -202,6 +202,24 @@ def test_a_trial_that_ends_its_process_too_often_is_failed(shelf):
     (trial,) = queue.trials()
     assert trial.state == TrialState.FAIL
     assert trial.user_attrs["cause"] == "its process ended 3 times: SIGSEGV"
+
+
+def test_a_trial_that_is_killed_at_the_same_place_too_often_is_failed(shelf):
+    queue = shelf.begun(1)
+    for kill in range(MOST_KILLS):
+        claim = queue.claim("random", {}, 0, NEVER)
+        assert queue.killed(claim.number, "checkpoints:7") is (kill == MOST_KILLS - 1)
+    (trial,) = queue.trials()
+    assert trial.state == TrialState.FAIL
+    assert trial.user_attrs["cause"].startswith("its process was killed 8 times before it got any further")
+
+
+def test_a_trial_that_gets_further_between_kills_goes_on(shelf):
+    queue = shelf.begun(1)
+    for kill in range(3 * MOST_KILLS):
+        claim = queue.claim("random", {}, 0, NEVER)
+        assert not queue.killed(claim.number, f"checkpoints:{kill // (MOST_KILLS - 1)}")
+    assert queue.trials()[0].state == TrialState.WAITING
 
 
 def test_a_second_answer_changes_nothing(shelf):

@@ -21,9 +21,12 @@ SAMPLER_FREE = ("choice", "allowed", "patience", "min_improvement", "target", "s
 MUST, MAY = ("space", "fixed", "objective", "seed"), ("sampler", "pruner")
 
 
-def facts_of(settings: Any, parameters: Sequence[Parameter], fixed: Sequence[Override]) -> dict[str, str]:
+def facts_of(
+    settings: Any, parameters: Sequence[Parameter], fixed: Sequence[Override], primary: Sequence[str] = ()
+) -> dict[str, str]:
     """Plain texts, kept beside the study and compared with those of a later command."""
     words = [str(override.input_line) for override in fixed]
+    words += ["=".join(pair) for pair in zip(("--config-path", "--config-name"), primary, strict=False)]
     kept = sorted(word for word in words if word.startswith(BOUND) or not is_free(word, FREE))
     sweep = settings.sweep
     return {

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,6 +37,8 @@ class Leader:
     announce: Callable[[FrozenTrial], None]
     processes: list["subprocess.Popen[bytes]"] = field(default_factory=list)
     interrupted: int = 0
+    cards: Sequence[str] = ()  # graphics cards, where there are several
+    places: dict[int, str | None] = field(default_factory=dict)  # process → its card
 
     def run(self) -> int:
         """Until nothing waits or somebody stops it; the number of the signal that did, or 0."""
@@ -67,20 +69,36 @@ class Leader:
         ended = [process for process in self.processes if process.poll() is not None]
         for process in ended:
             self.processes.remove(process)
+            self.places.pop(process.pid, None)
             if -process.returncode in OWN_CRASHES or _was_killed_for_memory(process):
-                how = signal.Signals(-process.returncode).name
-                for trial in self.queue.trials(TrialState.RUNNING):
-                    if (trial.user_attrs.get(OWNER) or {}).get("pid") == process.pid:
-                        self.queue.crashed(trial.number, how)
+                for number in self._trials_of(process):
+                    self.queue.crashed(number, signal.Signals(-process.returncode).name)
+            elif process.returncode == -signal.SIGKILL:
+                for number in self._trials_of(process):
+                    self.queue.killed(number, trials.progress(self.queue.directory / str(number)))
             elif process.returncode > 0 and process.returncode not in TOLD_TO_END:
                 log = self.queue.directory / LOGS / "workers.log"
                 raise EnvironmentFault(f"workers: one ended with exit code {process.returncode}; see {log}")
 
+    def _trials_of(self, process: "subprocess.Popen[bytes]") -> list[int]:
+        running = self.queue.trials(TrialState.RUNNING)
+        return [trial.number for trial in running if (trial.user_attrs.get(OWNER) or {}).get("pid") == process.pid]
+
     def _started(self) -> "subprocess.Popen[bytes]":
         logs = self.queue.directory / LOGS
         logs.mkdir(exist_ok=True)
+        card = self._free_card()
         with (logs / "workers.log").open("ab") as log:
-            return started(self.plan, self.threads, log=log)
+            process = started(self.plan, self.threads, log=log, card=card)
+        self.places[process.pid] = card
+        return process
+
+    def _free_card(self) -> str | None:
+        """Of several graphics cards the one that the fewest of our workers use."""
+        if len(self.cards) < 2:
+            return None
+        used = list(self.places.values())
+        return min(self.cards, key=used.count)
 
     def _tell(self, said: set[int]) -> None:
         for trial in self.queue.trials(*ENDED):
@@ -117,13 +135,17 @@ class Leader:
 
 
 def started(
-    plan: Plan, threads: int, *, best: list[str] | None = None, log: IO[bytes] | None = None
+    plan: Plan,
+    threads: int,
+    *,
+    best: list[str] | None = None,
+    log: IO[bytes] | None = None,
+    card: str | None = None,
 ) -> "subprocess.Popen[bytes]":
     """A worker; with `best` one that trains that point alone, and is heard."""
-    paths = [str(Path(trials.__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
     process = subprocess.Popen(
         [sys.executable, "-P", "-c", PROGRAM],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": str(threads)},
+        env=environment(threads, card),
         stdin=subprocess.PIPE,
         stdout=log,
         stderr=log,
@@ -134,6 +156,15 @@ def started(
         process.stdin.write((json.dumps(order) + "\n").encode())
         process.stdin.close()
     return process
+
+
+def environment(threads: int, card: str | None) -> dict[str, str]:
+    """Of a worker: ours, this package, its threads and, of several graphics cards, its own."""
+    paths = [str(Path(trials.__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
+    own = {"PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": str(threads)}
+    if card is not None:
+        own["CUDA_VISIBLE_DEVICES"] = card
+    return {**os.environ, **own}
 
 
 def _was_killed_for_memory(process: "subprocess.Popen[bytes]") -> bool:

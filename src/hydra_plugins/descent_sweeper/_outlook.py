@@ -144,6 +144,8 @@ def best_command(plan: Plan, queue: Queue, best: FrozenTrial) -> str:
     """What trains the best trial again, as an ordinary run whose test split is read."""
     words = [word for word in plan.overrides if word != "threads=1"] + overrides_of(queue.point_of(best))
     where = [door.searched(plan.searchpath)] if plan.searchpath else []
+    if plan.primary:
+        where += [f"--config-path={plan.primary[0]}", f"--config-name={plan.primary[1]}"]
     return shlex.join(["python", "src/train.py", *where, *words])
 
 

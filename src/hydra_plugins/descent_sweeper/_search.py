@@ -1,6 +1,7 @@
 """`-m search=…`: what a search is, checked before anything exists; its study; its workers; what it came to."""
 
 import os
+import signal
 import time
 import uuid
 from collections.abc import Sequence
@@ -26,6 +27,7 @@ from hydra_plugins.descent_sweeper._worker import Plan
 
 DEFAULT_TRIALS = 20
 AIMS = ("objective", "direction")
+GOES_ON = "the same command goes on"
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ def planned(arguments: Sequence[str], hydra_context: HydraContext, config: DictC
         raise UsageError("search: got nothing to explore, allowed swept overrides, space=… or choices with a space")
     first, total = _first_points(sweep, parameters, base, settings.seed)
     _refuse_unfit(sweep, parameters, settings)
-    facts = facts_of(settings, parameters, fixed)
+    facts = facts_of(settings, parameters, fixed, door.primary(str(base.hydra.job.config_name)))
     name = str(sweep["study"] or name_of(facts))
     directory = _directory(name, base)
     plan = Plan(
@@ -75,6 +77,7 @@ def planned(arguments: Sequence[str], hydra_context: HydraContext, config: DictC
         parameters=[asdict(parameter) for parameter in parameters],
         overrides=[*_threads_of(settings), *_of_trials(words, settings)],
         searchpath=door.searchpath(),
+        primary=door.primary(str(base.hydra.job.config_name)),
         total=total,
         search=sweep["search"]["choice"],
         search_knobs={**sweep["search"], "trials": total},
@@ -220,8 +223,11 @@ def explore(arguments: Sequence[str], *, hydra_context: HydraContext, config: Di
         return _ended(queue)
     if not door.admit(checked_points(search, compose), search.total, search.workers):
         return []
-    with _storages.answering(search.plan.storage):
-        return _run(search)
+    try:
+        with _storages.answering(search.plan.storage):
+            return _run(search)
+    except KeyboardInterrupt:
+        raise Interrupted(signal.SIGINT, GOES_ON) from None
 
 
 def _of_feasible_points(search: Search, known: list[Point] | None, compose: Any) -> Search:
@@ -262,7 +268,7 @@ def _opened(plan: Plan, parameters: Sequence[Parameter]) -> Queue:
 
 
 def _run(search: Search) -> list[Any]:
-    with trials.held(search.directory):
+    with trials.held(search.directory, "choose another study with study=…"):
         plan = _begun(search)
         queue = _opened(plan, search.parameters)
         queue.begin_sitting(search.facts)
@@ -271,10 +277,11 @@ def _run(search: Search) -> list[Any]:
         with trials.study_run(settings, search.directory, plan.parent, search.name, search.facts) as run:
             announced = _outlook.Announcer(queue, search.total, plan.directions)
             threads = _threads(settings, search.workers)
-            number = Leader(queue, plan, search.workers, threads, announced).run()
+            cards = trials.graphics_cards() if settings.device != "cpu" else []
+            number = Leader(queue, plan, search.workers, threads, announced, cards=cards).run()
             _outlook.record(run, queue, plan)
             if number:
-                raise Interrupted(number)
+                raise Interrupted(number, GOES_ON)
         _outlook.show(queue, plan, search.total)
         _train_the_best(queue, plan, threads)
         queue.close(plan.search_knobs["refit"])

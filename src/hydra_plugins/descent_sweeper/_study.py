@@ -28,6 +28,7 @@ Direction = Literal["minimize", "maximize"]
 OWNER, CRASHES, CAUSE, STOPPED, CLOSED = "owner", "crashes", "cause", "stopped", "closed"
 ENDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 MOST_CRASHES = 3
+KILLS, MOST_KILLS = "kills", 8  # at the same place: from outside that does not happen by chance
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 
@@ -140,8 +141,26 @@ class Queue:
             if crashes < MOST_CRASHES:
                 self._requeue(trial)
                 return False
-            self._mark(trial, CAUSE, f"its process ended {crashes} times: {how}")
-            self._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
+            self._fail(trial, f"its process ended {crashes} times: {how}")
+            return True
+
+    def killed(self, number: int, progress: str) -> bool:
+        """A worker was killed by nobody of ours; True where its trial is FAILED, which never gets any further.
+
+        Without control groups nothing says that memory was short. A trial that is killed from outside goes on from
+        where it was; one that takes too much is killed at the same place each time.
+        """
+        with self._locked():
+            trial = self.trials()[number]
+            if trial.state != TrialState.RUNNING:
+                return False
+            before = trial.user_attrs.get(KILLS) or {}
+            kills = int(before.get("count", 0)) + 1 if before.get("progress") == progress else 1
+            self._mark(trial, KILLS, {"count": kills, "progress": progress})
+            if kills < MOST_KILLS:
+                self._requeue(trial)
+                return False
+            self._fail(trial, f"its process was killed {kills} times before it got any further: is memory short?")
             return True
 
     def stop(self, reason: str) -> None:
@@ -179,6 +198,10 @@ class Queue:
 
     def _requeue(self, trial: FrozenTrial) -> None:
         self._storage.set_trial_state_values(trial._trial_id, TrialState.WAITING)
+
+    def _fail(self, trial: FrozenTrial, cause: str) -> None:
+        self._mark(trial, CAUSE, cause)
+        self._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
 
     def _mark(self, trial: FrozenTrial, name: str, value: Any) -> None:
         self._storage.set_trial_user_attr(trial._trial_id, name, value)

@@ -38,6 +38,7 @@ class Plan:
     seed: int
     parent: str  # the study's run
     searchpath: list[str] = field(default_factory=list)  # where else than in conf/ choices lie
+    primary: list[str] = field(default_factory=list)  # another folder and file than conf/config.yaml
     total: int = sys.maxsize  # trials from this number on are not wanted now
     storage: str = "journal"
     name: str = "descent"  # of the study, in its storage
@@ -69,7 +70,8 @@ def test(plan: Plan, words: list[str]) -> int:
     """Train the best point once more as an ordinary run: now its test split is read, the first time in this study."""
     try:
         name, words = " ".join([BEST, *words]), [*plan.overrides, *words]
-        best = trials.Trial(Path(plan.directory, BEST), words, plan.parent, plan.searchpath, name=name, tested=True)
+        where = plan.parent, plan.searchpath, plan.primary
+        best = trials.Trial(Path(plan.directory, BEST), words, *where, name=name, tested=True)
         trials.run(best)
     except (DescentError, OSError) as error:
         print(door.one_line(error), file=sys.stderr)
@@ -123,6 +125,7 @@ def _trial(plan: Plan, claim: Any, directory: Path) -> trials.Trial:
         searchpath=plan.searchpath,
         report=report if plan.pruner != "none" else None,
         objectives=plan.objectives,
+        primary=plan.primary,
         name=" ".join(overrides_of(claim.point)),
     )
 

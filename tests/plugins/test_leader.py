@@ -1,0 +1,53 @@
+"""The leader: what its workers are given, and how far a trial has come."""
+
+import pytest
+
+from descent import trials
+from hydra_plugins.descent_sweeper._leader import Leader, environment
+
+
+def test_a_worker_has_its_threads_and_its_own_card(monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,5")
+    assert environment(2, "5")["CUDA_VISIBLE_DEVICES"] == "5"
+    assert environment(2, "5")["OMP_NUM_THREADS"] == "2"
+    assert environment(2, None)["CUDA_VISIBLE_DEVICES"] == "4,5"
+
+
+@pytest.mark.parametrize(
+    ("said", "cards"), [("", []), ("3", ["3"]), ("2, 0", ["2", "0"]), ("GPU-a,GPU-b", ["GPU-a", "GPU-b"])]
+)
+def test_the_cards_are_those_that_may_be_seen(monkeypatch, said, cards):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", said)
+    assert trials.graphics_cards() == cards
+
+
+def test_cards_are_taken_in_turn_and_a_free_one_again():
+    leader = Leader(None, None, 4, 1, print, cards=["a", "b", "c"])
+    for process in range(4):
+        leader.places[process] = leader._free_card()
+    assert list(leader.places.values()) == ["a", "b", "c", "a"]
+    del leader.places[1]
+    assert leader._free_card() == "b"
+
+
+@pytest.mark.parametrize("cards", [[], ["0"]])
+def test_one_card_is_left_to_everybody(cards):
+    assert Leader(None, None, 4, 1, print, cards=cards)._free_card() is None
+
+
+def checkpoint(directory, step, generation):
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / f"step-{step:010d}-{generation:06d}-{'0' * 16}.pt").touch()
+
+
+def test_progress_is_a_later_step_and_no_other_file(tmp_path):
+    assert trials.progress(tmp_path) == trials.progress(tmp_path / "absent") == ""
+    checkpoint(tmp_path / "checkpoints", 40, 1)
+    first = trials.progress(tmp_path)
+    checkpoint(tmp_path / "checkpoints", 40, 2)
+    (tmp_path / "checkpoints" / ".step.part").touch()
+    assert trials.progress(tmp_path) == first != ""
+    checkpoint(tmp_path / "1" / "checkpoints", 0, 1)
+    second = trials.progress(tmp_path)
+    checkpoint(tmp_path / "checkpoints", 80, 3)
+    assert len({first, second, trials.progress(tmp_path)}) == 3
