@@ -52,6 +52,8 @@ NO_PART = {
     "data/downloading.py",
     "data/faults.py",
     "data/known.py",
+    "diagnosing.py",
+    "diagnosis",
     "door.py",
     "dry_run.py",
     "durable.py",

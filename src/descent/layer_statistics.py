@@ -27,14 +27,15 @@ class LayerStatistics:
             self.rows.append({"epoch": epoch, "parameter": name, "gradient_norm": gradient, "weight_norm": weight})
 
     def activations(self, epoch: int, model: nn.Module, probe: Tensor) -> None:
-        """Mean, deviation and share of zeros of every leaf's output on a fixed few training samples."""
+        """Mean, deviation, shares of zeros and of units that are never else, of every leaf's output on a few rows."""
         seen: list[tuple[str, Tensor]] = []
 
         def keep(name: str) -> Any:
             def hook(module: nn.Module, inputs: Any, output: Any) -> None:
                 if isinstance(output, Tensor) and output.is_floating_point() and output.numel() > 1:
                     flat = output.detach().float()
-                    seen.append((name, torch.stack([flat.mean(), flat.std(), (flat == 0).float().mean()])))
+                    zeros = (flat == 0).float()
+                    seen.append((name, torch.stack([flat.mean(), flat.std(), zeros.mean(), _always(zeros)])))
 
             return hook
 
@@ -50,5 +51,11 @@ class LayerStatistics:
             for handle in handles:
                 handle.remove()
         for name, values in seen:
-            mean, deviation, zeros = values.tolist()
-            self.rows.append({"epoch": epoch, "layer": name, "mean": mean, "deviation": deviation, "zeros": zeros})
+            told = dict(zip(("mean", "deviation", "zeros", "dead"), values.tolist(), strict=True))
+            self.rows.append({"epoch": epoch, "layer": name, **told})
+
+
+def _always(zeros: Tensor) -> Tensor:
+    """The share of units, along axis 1, that are zero for every sample and place."""
+    places = [axis for axis in range(zeros.ndim) if axis != 1]
+    return zeros.amin(places).mean() if zeros.ndim > 1 else zeros.mean()

@@ -1,6 +1,7 @@
 """The end of a run on the screen: what mattered, what came out, where it is, what to try next."""
 
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -9,12 +10,23 @@ from rich.table import Table
 from descent import processes
 from descent.assembly import Parts
 from descent.config import FIND, Config
+from descent.diagnosis.verdict import Finding
 from descent.outcome import Outcome
 from descent.tracking.secrets import mask
 from descent.vocabulary import REPORTED
 
+MOST_NEXT = 3
 
-def show(console: Console, config: Config, parts: Parts, outcome: Outcome, where: str, directory: Path) -> None:
+
+def show(
+    console: Console,
+    config: Config,
+    parts: Parts,
+    outcome: Outcome,
+    found: Sequence[Finding],
+    where: str,
+    directory: Path,
+) -> None:
     """Settings, results, place and three commands; a job of a multirun gets one line."""
     if processes.rank() > 0:
         return
@@ -29,9 +41,10 @@ def show(console: Console, config: Config, parts: Parts, outcome: Outcome, where
         line,
         f"run: {where}",
         f"directory: {directory}",
+        *([f"verdict: {found[0].line}"] if found else []),
         "",
         "next:",
-        *(f"  {command}" for command in next_commands(config)),
+        *(f"  {command}" for command in next_commands(config, found)),
     ):
         console.print(text, highlight=False, soft_wrap=True, markup=False)
 
@@ -48,29 +61,41 @@ def _brief(config: Config, outcome: Outcome) -> str:
     )
 
 
-def next_commands(config: Config) -> list[str]:
-    """Three commands worth trying after this run: its own, with something changed."""
+def next_commands(config: Config, found: Sequence[Finding] = ()) -> list[str]:
+    """Three commands worth trying after this run: its own, with something changed; first what its verdict proposes."""
     other = {"adam": "momentum"}.get(config.optimizer.choice, "adam")
     rate = float(config.lr)
     methods = "[dropout,early_stopping]" if "dropout" in config.model.settings else "[early_stopping]"
-    return [
+    proposed = [command_with(config, words) for one in found[:1] for words in one.overrides]
+    general = [
         command(config, optimizer=other),
         command(config, regularization=methods, epochs=str(3 * config.epochs)),
         command(config, "-m", seeds="3", lr=f"{rate / 3:.1g},{rate:.3g}"),
     ]
+    return list(dict.fromkeys([*proposed, *general]))[:MOST_NEXT]
+
+
+def command_with(config: Config, words: str) -> str:
+    """The run's own command with one override more, or instead."""
+    key, _, value = words.partition("=")
+    return command(config, **{key: value})
 
 
 def command(config: Config, *flags: str, **changed: str) -> str:
     """The run's own overrides, but for those under a changed key. Another optimizer has its own lr, or finds it."""
     is_other = "optimizer" in changed
     replaced = {"resume", *changed, *(["lr"] if is_other and not config.is_searched else [])}
-    kept = [
-        override for override in config.overrides if override.lstrip("+").split("=")[0].split(".")[0] not in replaced
-    ]
+    kept = [override for override in config.overrides if not replaced & _keys(override)]
     if config.is_searched and not is_other:
         kept = [override if override != f"lr={FIND}" else f"lr={config.lr}" for override in kept]
     words = [mask(override) for override in kept] + [f"{key}={value}" for key, value in changed.items()]
     return shlex.join(["python", "src/train.py", *flags, *words])
+
+
+def _keys(override: str) -> set[str]:
+    """What an override sets: its key, and the group that it is of."""
+    key = override.lstrip("+").split("=")[0]
+    return {key, key.split(".")[0]}
 
 
 def _settings(config: Config, parts: Parts) -> Table:

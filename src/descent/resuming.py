@@ -172,14 +172,14 @@ def _gone_on(config: "Config", earlier: Place, now: "Identity") -> Place:
 
 
 def _show_again(config: "Config", parts: "Parts", run: Place) -> None:
-    from descent import record, repeated, report
+    from descent import diagnosing, record, repeated, report
 
     if config.repeated:
         repeated.show(Console(), config, repeated.read(run), run)
         return
     outcome = record.outcome_of(run)
     config = config.at(run.lr_found) if run.lr_found else config
-    report.show(Console(), config, parts, outcome, run.where, run.directory)
+    report.show(Console(), config, parts, outcome, diagnosing.read(run.directory), run.where, run.directory)
 
 
 def _say(line: str, config: "Config") -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from descent import assembly, rate_search, record, repeats, report, resuming
+from descent import assembly, diagnosing, rate_search, record, repeats, report, resuming
 from descent.callbacks.progress import progress
 from descent.config import Config
 from descent.data.split import Data
@@ -44,10 +44,12 @@ def train_one(
             checkpoint = resuming.checkpoint(place)
             resuming.announce(place, config, parts, checkpoint)
             record.beginning(run, config, parts, place, again=checkpoint is not None)
-            outcome = fit(config, parts, run, directory, console, checkpoint)
+            with diagnosing.of_divergence(run, config, parts, directory):
+                outcome = fit(config, parts, run, directory, console, checkpoint)
             record.ending(run, config, parts, outcome, directory)
+            found = diagnosing.conclude(run, config, parts, outcome, directory)
         place.kept(state="finished", where=run.where)
-    report.show(console, config, parts, outcome, run.where, directory)
+    report.show(console, config, parts, outcome, found, run.where, directory)
     return outcome
 
 

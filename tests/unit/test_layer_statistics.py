@@ -49,7 +49,18 @@ def test_activations_are_numpys():
         assert row["mean"] == pytest.approx(values.mean(), rel=1e-4, abs=1e-6)
         assert row["deviation"] == pytest.approx(values.std(ddof=1), rel=1e-4)
         assert row["zeros"] == pytest.approx((values == 0).mean())
+        assert row["dead"] == pytest.approx((values == 0).all(0).mean())
     assert model.training and not any(leaf._forward_hooks for leaf in model.modules())
+
+
+@pytest.mark.parametrize("shape", [(6, 4), (6, 4, 3, 3), (6, 4, 5)])
+def test_a_dead_unit_is_zero_for_every_sample_and_place(shape):
+    values = torch.rand(shape) + 1
+    values[:, 1] = 0
+    values[:3, 2] = 0
+    statistics = LayerStatistics()
+    statistics.activations(0, torch.nn.Sequential(torch.nn.Identity()), values)
+    assert statistics.rows[0]["dead"] == 0.25
 
 
 def test_a_run_keeps_a_row_for_each_layer_and_sparse_epoch():

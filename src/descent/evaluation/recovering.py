@@ -70,11 +70,8 @@ class Recovered:
 
 def recover(text: str, device: str) -> Recovered:
     """The run that the text means, ready to be measured; DataError where its data or its weights have changed."""
-    run = _meant(text)
-    _refuse_parent(run)
-    if not run.finished or run.identity is None:
-        raise rules.refuse(KEY, text, "a finished run", f"resume={run.local_id[:8]} goes on with it")
-    outcome, config = outcome_of(run), _config_of(run, device)
+    run, config, outcome = known(text, device)
+    assert run.identity is not None, "a finished run has one"
     data = assembly.load(config)
     if data.digest != run.identity.data:
         line = f"{config.dataset.choice}: the data has changed since this run was trained: "
@@ -86,6 +83,15 @@ def recover(text: str, device: str) -> Recovered:
     there = torch.device(device_of(config))
     model = nn.Sequential(engine.scaling, engine.model).to(there).eval()
     return Recovered(run, config, data, engine.recipe, model, outcome, there, parts.parameters)
+
+
+def known(text: str, device: str = "auto") -> tuple[Place, Config, Outcome]:
+    """The finished run that the text means, its configuration, and what it came to."""
+    run = _meant(text)
+    _refuse_parent(run)
+    if not run.finished or run.identity is None:
+        raise rules.refuse(KEY, text, "a finished run", f"resume={run.local_id[:8]} goes on with it")
+    return run, _config_of(run, device), outcome_of(run)
 
 
 def _meant(text: str) -> Place:
