@@ -18,13 +18,13 @@ BLOCKS = [(name, block) for name, text in TEXT.items() for block in re.findall(r
 COMMANDS = sorted({line.strip() for _, block in BLOCKS for line in block.splitlines() if line.strip()})
 TRAINING = [command for command in COMMANDS if command.startswith("python src/train.py")]
 PREPARING = [command for command in COMMANDS if command.startswith("python src/prepare.py")]
-EVALUATING = [command for command in COMMANDS if command.startswith("python src/evaluate.py")]
+READING = [command for command in COMMANDS if re.match(r"python src/(evaluate|diagnose)\.py", command)]
 TARGETS = sorted({target for text in TEXT.values() for target in re.findall(r"`?make ([a-z-]+)", text)})
 LINKS = sorted({(name, link) for name, text in TEXT.items() for link in re.findall(r"\]\(([^)#:]+)\)", text)})
 
 
 def test_every_command_is_of_a_kind_that_is_run_here():
-    known = (*TRAINING, *PREPARING, *EVALUATING)
+    known = (*TRAINING, *PREPARING, *READING)
     others = [command for command in COMMANDS if command not in known and not command.startswith("make ")]
     assert others == []
 
@@ -41,11 +41,11 @@ def test_preparing_commands_work(command, run_here):
     assert answer.code == 0, answer.err
 
 
-@pytest.mark.parametrize("command", EVALUATING)
-def test_evaluating_commands_work(command, run_here, tmp_path):
+@pytest.mark.parametrize("command", READING)
+def test_commands_about_runs_work(command, run_here, tmp_path):
     np.save(tmp_path / "new.npy", np.zeros((3, 1, 8, 8), np.uint8))
     assert run_here(["epochs=1", "tracking=none"]).code == 0
-    answer = run_here(shlex.split(command)[2:], PROJECT / "src" / "evaluate.py")
+    answer = run_here(shlex.split(command)[2:], PROJECT / shlex.split(command)[1])
     assert answer.code == 0, answer.err
 
 

@@ -5,7 +5,7 @@ int [1, inf) | full     or a word
 list int [1, 4096]      a list; list+ is not empty, list2 has two items; list list int is a list of lists
 name, metric, labels    a file's name, a metric of the task, a map of plain values
 column                  the name or number of a table's column
-server                  the address of a PostgreSQL server
+postgresql              the address of a PostgreSQL server
 true                    nothing else: a choice that would be another one without it
 follows lr              not a knob of its own: the value stands at that path
 """
@@ -32,7 +32,7 @@ _WORDS = {
     "name": "1 to 64 letters, digits, . _ or -, a letter or digit first",
     "labels": "{key:value}",
     "metric": "a metric such as val/loss",
-    "server": "postgresql://user@host/database",
+    "postgresql": "postgresql://user@host/database",
 }
 # What people write who come from elsewhere.
 SYNONYMS = {
@@ -221,6 +221,6 @@ _KINDS: dict[str, Check] = {
     "null": _typed(type(None)),
     "column": _either([_number("int", "[0, inf)"), _text]),
     "name": _matching(_NAME),
-    "server": _matching(_SERVER),
+    "postgresql": _matching(_SERVER),
     "metric": _text,  # that it exists is a matter of the task: contradictions.py
 }
