@@ -109,10 +109,7 @@ def ending(run: Run, config: Config, parts: Parts, outcome: Outcome, directory: 
     came_to = {name: value for name, value in outcome.metrics.items() if not name.startswith("model/")}  # told before
     run.metrics(came_to, outcome.epochs - 1)
     run.tags({"weights_sha256": outcome.weights_sha256, "predictions_sha256": outcome.predictions_sha256})
-    if outcome.stopped_because:
-        run.tags({"stopped_because": outcome.stopped_because})
-    if outcome.stopped_because == PRUNED:
-        run.tags({"trial_state": "PRUNED"})
+    stopping(run, outcome.stopped_because)
     save_model(engine.model, str(directory / "weights.safetensors"))  # tied weights are written once
     np.save(directory / "loss_per_step.npy", np.concatenate(engine.losses))
     write_json(directory / "layers.json", engine.statistics.rows)
@@ -132,6 +129,14 @@ def ending(run: Run, config: Config, parts: Parts, outcome: Outcome, directory: 
         _pictures(run, config, parts, outcome)
     if config.tracking.model:
         log_model(run, nn.Sequential(engine.scaling, engine.model).cpu().eval(), _example(parts))
+
+
+def stopping(run: Run, reason: str | None) -> None:
+    """Why it has ended before its last epoch, or its last repeat."""
+    if reason:
+        run.tags({"stopped_because": reason})
+    if reason == PRUNED:
+        run.tags({"trial_state": "PRUNED"})
 
 
 def _pictures(run: Run, config: Config, parts: Parts, outcome: Outcome) -> None:

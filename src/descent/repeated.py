@@ -54,13 +54,14 @@ class Repeated:
     metrics: dict[str, Summary]
     repeats: tuple[Repeat, ...]
     epochs: int  # of all repeats together
+    stopped_because: str | None = None  # where further ones were not wanted
 
     @property
     def failed(self) -> list[Repeat]:
         return [repeat for repeat in self.repeats if repeat.failed]
 
 
-def together(repeats: Sequence[tuple[Repeat, "Outcome | None"]]) -> Repeated:
+def together(repeats: Sequence[tuple[Repeat, "Outcome | None"]], stopped_because: str | None = None) -> Repeated:
     """Of repeats with what each came to; a failed one has no outcome and does not count in the means."""
     outcomes = [outcome for _, outcome in repeats if outcome is not None]
     return Repeated(
@@ -68,6 +69,7 @@ def together(repeats: Sequence[tuple[Repeat, "Outcome | None"]]) -> Repeated:
         metrics=summarise_all([outcome.metrics for outcome in outcomes]),
         repeats=tuple(repeat for repeat, _ in repeats),
         epochs=sum(outcome.epochs for outcome in outcomes),
+        stopped_because=stopped_because,
     )
 
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from rich.console import Console
 
 from descent import assembly, place, record, repeated, resuming
-from descent.comparison.summary import Summary, summarise
 from descent.config import Config, varied
 from descent.data.split import Data
 from descent.errors import Diverged
@@ -26,9 +25,10 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 DataOf = Callable[[Config], Data]
-AfterEach = Callable[[int, Summary], None]
-"""Takes how many repeats have finished and the summary of their objective; what it raises ends the parent."""
+AfterEach = Callable[[list[float]], "str | None"]
+"""Takes the objectives of the repeats so far, unless one has failed; a reason that it returns leaves it at these."""
 TrainOne = Callable[[Config, Path, Data | None, str], "Outcome"]
+Told = tuple[Repeat, "Outcome | None"]
 
 
 def repeats_of(config: Config) -> list[Repeat]:
@@ -63,7 +63,7 @@ def train_all(
             interruptible(),
         ):
             record.beginning(run, config, parts, parent, again=began)
-            found = repeated.together(list(_each(config, parent, data_of, train_one, after_each)))
+            found = _together(_each(config, parent, data_of, train_one), after_each)
             _record(run, found, parent)
             parent = parent.kept(where=run.where)
             if found.failed:
@@ -72,6 +72,17 @@ def train_all(
         parent = parent.kept(state="finished", where=run.where)
     repeated.show(Console(), config, found, parent)
     return found.objective
+
+
+def _together(each: "Iterator[Told]", after_each: AfterEach | None) -> Repeated:
+    done: list[Told] = []
+    reason = None
+    for told in each:
+        done.append(told)
+        objectives = [outcome.objective for _, outcome in done if outcome is not None]
+        if after_each and len(objectives) == len(done) and (reason := after_each(objectives)):
+            break
+    return repeated.together(done, reason)
 
 
 def _reader() -> DataOf:
@@ -101,10 +112,7 @@ def _rehearse(config: Config, data_of: DataOf) -> None:
         assembly.assemble(one, data_of(one))
 
 
-def _each(
-    config: Config, parent: Place, data_of: DataOf, train_one: TrainOne, after_each: AfterEach | None
-) -> "Iterator[tuple[Repeat, Outcome | None]]":
-    objectives: list[float] = []
+def _each(config: Config, parent: Place, data_of: DataOf, train_one: TrainOne) -> "Iterator[Told]":
     repeats, margin = repeats_of(config), "    " if config.one_of_many else ""
     for repeat in repeats:
         print(f"{margin}[{repeat.number + 1}/{len(repeats)}] {repeat.shown}", flush=True)
@@ -117,9 +125,6 @@ def _each(
             continue
         told = replace(repeat, objective=outcome.objective, weights_sha256=outcome.weights_sha256)
         yield replace(told, local_id=_id_in(directory)), outcome
-        objectives.append(outcome.objective)
-        if after_each:
-            after_each(len(objectives), summarise(objectives))
 
 
 def _id_in(directory: Path) -> str:
@@ -131,6 +136,7 @@ def _record(run: Run, found: Repeated, parent: Place) -> None:
     """Under the step of all epochs together: it grows with more seeds and with more epochs, so the newest counts."""
     run.metrics(repeated.logged(found.metrics), max(0, found.epochs - 1))
     run.tags({"children": " ".join(repeat.local_id for repeat in found.repeats), "repeats": len(found.repeats)})
+    record.stopping(run, found.stopped_because)
     repeated.write(found, parent)
     run.artifact(parent.directory / place.RESULTS)
 

@@ -65,6 +65,7 @@ class Trial:
     name: str = ""  # in the list of runs: what tells it from its siblings
     tested: bool = False  # whether its test split is read, as an ordinary run's is
     objectives: Sequence[str] = ()  # metrics; none: its configuration's objective
+    each: bool = False  # of seeds and folds each one's own objective is reported, instead of their mean so far
 
 
 @dataclass(frozen=True)
@@ -102,12 +103,14 @@ def run(trial: Trial) -> CameTo:
 def _came_to_together(trial: Trial, config: Config) -> CameTo:
     """Of a trial's seeds and folds: the means."""
     from descent import place, repeated
+    from descent.watching import PRUNED
 
     known = place.read(trial.directory)
     assert known is not None, "a finished trial has left its run.json"
     found = repeated.read(known)
     means = {name: summary.mean for name, summary in found.metrics.items()}
-    return CameTo(_values(trial, config, found.objective, means), pruned=False)
+    values = _values(trial, config, found.objective, means)
+    return CameTo(values, found.stopped_because == PRUNED)
 
 
 def _values(trial: Trial, config: Config, objective: float, metrics: Mapping[str, float]) -> list[float]:
@@ -115,13 +118,16 @@ def _values(trial: Trial, config: Config, objective: float, metrics: Mapping[str
     return [objectives.value_of(name, config.objective, objective, metrics) for name in wanted]
 
 
-def _repeated(trial: Trial, config: Config) -> float:
+def _repeated(trial: Trial, config: Config) -> None:
     from descent import repeats, training
+    from descent.watching import of_repeats
 
     def train_one(one: Config, directory: Path, data: "Data | None", parent: str) -> "Outcome":
+        one = replace(one, tracking=config.tracking)
         return training.train_one(one, directory, _as_seen(trial, data or _loaded(one)), parent)
 
-    return repeats.train_all(config, trial.directory, train_one, parent_id=trial.parent)
+    watch = of_repeats(trial.report, config.repeats, trial.each) if trial.report else None
+    repeats.train_all(config, trial.directory, train_one, watch, trial.parent)
 
 
 def _as_seen(trial: Trial, data: "Data") -> "Data":

@@ -1,12 +1,24 @@
 """Somebody looks at a training's objective after each epoch and may end it."""
 
 from collections.abc import Callable, Mapping
+from statistics import fmean
 
 from descent.regularization.method import Method
 
 PRUNED = "pruned"
 Report = Callable[[float, int], bool]
-"""Takes the objective and the epoch; answers whether the training is to end."""
+"""Takes the objective and the epoch, or the repeat; answers whether that is enough."""
+
+
+def of_repeats(report: Report, repeats: int, each: bool) -> Callable[[list[float]], str | None]:
+    """Reports the mean of the repeats so far, or each one's own objective; at the last nothing is left to be saved."""
+
+    def told(objectives: list[float]) -> str | None:
+        place = len(objectives) - 1
+        enough = report(objectives[-1] if each else fmean(objectives), place)
+        return PRUNED if enough and place + 1 < repeats else None
+
+    return told
 
 
 class Watch(Method):

@@ -145,6 +145,25 @@ def test_pruning_saves_epochs(tmp_path):
     assert answer.returncode == 0, answer.stderr
 
 
+@pytest.mark.parametrize(("pruner", "kept"), [("median", 1), ("wilcoxon", 4)])
+def test_seeds_of_a_trial_that_falls_behind_are_saved(tmp_path, pruner, kept):
+    words = ["-m", "search=grid", "lr=0.1,1e-7", "seeds=6", "study=seeds", "objective=val/loss", "direction=minimize"]
+    words += [f"pruner={pruner}", *(["pruner.trials=1"] if pruner == "median" else [])]
+    answer = run(tmp_path, *words, *TINY, "epochs=2")
+    assert (answer.returncode, answer.stderr) == (0, "")
+    assert f"pruning saved {6 - kept} repeats in 1 trials" in answer.stdout
+    folder = tmp_path / "sweeps" / "seeds"
+    each = [json.loads((folder / "0" / str(seed) / "results.json").read_text())["objective"] for seed in range(6)]
+    assert f"{sum(each) / 6:.4f}" in answer.stdout
+    assert {path.name for path in (folder / "1").iterdir() if path.name.isdigit()} == set(map(str, range(kept)))
+    found = {one.data.tags["run_directory"]: one for one in runs_of(tmp_path) if "run_directory" in one.data.tags}
+    pruned = found[str(folder / "1")]
+    assert (pruned.info.status, pruned.data.tags["trial_state"]) == ("FINISHED", "PRUNED")
+    assert pruned.data.metrics["best/val/loss/n"] == kept
+    repeats = [one for one in found.values() if one.data.tags.get("mlflow.parentRunId") == pruned.info.run_id]
+    assert len(repeats) == kept and {one.info.status for one in repeats} == {"FINISHED"}
+
+
 def test_a_failing_trial_is_said_and_the_others_go_on(tmp_path):
     words = ["-m", "search=grid", "lr=1e-2,1e30", "optimizer=sgd", "n_trials=2", "loss=mse"]
     answer = run(tmp_path, *words, *TINY, "tracking=none")
@@ -288,6 +307,11 @@ def test_a_dry_run_prices_the_search_and_writes_nothing(run_here, tmp_path):
         (["-m", "search=tpe", "lr=0.1,0.2", "objective=[val/loss,test/loss]"], "objective: got test/loss, allowed"),
         (["-m", "search=tpe", "lr=0.1,0.2", "objective=val/loss,val/f1"], "objective: got several values, allowed one"),
         (["-m", "search=tpe", "lr=0.1,0.2", "direction=[maximize,minimize]"], "direction: got [maximize,minimize]"),
+        (["-m", "search=tpe", "lr=0.1,0.2", "pruner=wilcoxon"], "pruner: got wilcoxon, allowed none | median"),
+        (
+            ["-m", "search=tpe", "lr=0.1,0.2", "pruner=wilcoxon", "seeds=4"],
+            "pruner: got wilcoxon, allowed none | median",
+        ),
         (["-m", "search=tpe", "search.start=[{x:1}]", "lr=0.1,0.2"], "search.start: got x, allowed lr"),
         (["-m", "search=tpe", "study=a b", "lr=0.1,0.2"], "study: got a b"),
         (["storage=sqlite"], "storage: got sqlite, allowed nothing without -m"),

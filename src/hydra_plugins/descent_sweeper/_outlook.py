@@ -86,10 +86,10 @@ def importances(queue: Queue) -> dict[str, float]:
     return {name: float(value) for name, value in found.items()}
 
 
-def saved_by_pruning(queue: Queue, epochs: int) -> tuple[int, int]:
-    """Epochs that were not trained, and pruned trials."""
+def saved_by_pruning(queue: Queue, looks: int) -> tuple[int, int]:
+    """Epochs, or repeats, that were not trained, and pruned trials."""
     pruned = queue.trials(TrialState.PRUNED)
-    return sum(epochs - 1 - max(trial.intermediate_values, default=-1) for trial in pruned), len(pruned)
+    return sum(looks - 1 - max(trial.intermediate_values, default=-1) for trial in pruned), len(pruned)
 
 
 def show(queue: Queue, plan: Plan, total: int) -> None:
@@ -112,9 +112,9 @@ def show(queue: Queue, plan: Plan, total: int) -> None:
     lines = [f"stopped: {queue.stopped}"] if queue.stopped else []
     if found := importances(queue):
         lines.append("importance: " + ", ".join(f"{name} {value:.2f}" for name, value in found.items()))
-    epochs, pruned = saved_by_pruning(queue, int(plan.pruner_knobs["epochs"]))
+    saved, pruned = saved_by_pruning(queue, int(plan.pruner_knobs["looks"]))
     if pruned:
-        lines.append(f"pruning saved {epochs} epochs in {pruned} trials")
+        lines.append(f"pruning saved {saved} {plan.pruner_knobs['after']} in {pruned} trials")
     if len(best) == 1:
         lines += [f"warning: {line}" for line in boundary_warnings(queue.parameters, best[0])]
     if best:

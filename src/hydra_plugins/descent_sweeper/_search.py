@@ -17,7 +17,7 @@ from optuna.trial import TrialState
 
 from descent import door, trials
 from descent.errors import Interrupted, UsageError
-from hydra_plugins.descent_sweeper import _front, _outlook, _samplers, _spaces, _storages
+from hydra_plugins.descent_sweeper import _front, _outlook, _pruners, _samplers, _spaces, _storages
 from hydra_plugins.descent_sweeper._grid import composed_point, refuse_launcher
 from hydra_plugins.descent_sweeper._identity import changes, facts_of, is_free, name_of, refuse_another
 from hydra_plugins.descent_sweeper._leader import Leader, started
@@ -82,7 +82,7 @@ def planned(arguments: Sequence[str], hydra_context: HydraContext, config: DictC
         search=sweep["search"]["choice"],
         search_knobs={**sweep["search"], "trials": total},
         pruner=sweep["pruner"]["choice"],
-        pruner_knobs={**sweep["pruner"], "epochs": settings.epochs},
+        pruner_knobs={**sweep["pruner"], **_pruners.looks(settings)},
         stopping=_stopping(sweep, settings),
         objectives=[name for name, _ in _aims(settings)],
         directions=[direction for _, direction in _aims(settings)],
@@ -165,10 +165,7 @@ def _refuse_unfit(sweep: dict[str, Any], parameters: Sequence[Parameter], settin
     _samplers.refuse_unfit(sweep["search"]["choice"], parameters, len(_aims(settings)))
     if sweep["aims"]:
         _front.refuse_unfit(sweep)
-    if sweep["pruner"]["choice"] != "none" and settings.repeated:
-        raise UsageError(
-            f"pruner: got {sweep['pruner']['choice']}, allowed none with seeds or folds: their mean counts"
-        )
+    _pruners.refuse_unfit(sweep["pruner"], settings.repeats)
 
 
 def _stopping(sweep: dict[str, Any], settings: Any) -> dict[str, Any]:

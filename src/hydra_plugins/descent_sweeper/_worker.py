@@ -126,6 +126,7 @@ def _trial(plan: Plan, claim: Any, directory: Path) -> trials.Trial:
         report=report if plan.pruner != "none" else None,
         objectives=plan.objectives,
         primary=plan.primary,
+        each=plan.pruner == "wilcoxon",
         name=" ".join(overrides_of(claim.point)),
     )
 
