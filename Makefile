@@ -6,10 +6,10 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help train test test-slow bench pictures lint type format ui sync lock clean
+.PHONY: help train test test-slow bench bench-search pictures lint type format ui sync lock clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 $(READY): requirements.lock
 	@echo "setting up .venv from requirements.lock"
@@ -31,6 +31,9 @@ test-slow: $(READY) ## storms, many subprocesses, real servers
 
 bench: $(READY) ## speed as ratios, measured side by side
 	@$(BIN)/python benchmarks/run.py $(ARGS)
+
+bench-search: $(READY) ## how much better than random search the others are
+	@$(BIN)/python benchmarks/search.py $(ARGS)
 
 pictures: $(READY) ## draw the pictures of docs/ anew
 	@$(BIN)/python examples/augmentation.py docs/pictures/augmentation.png

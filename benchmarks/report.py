@@ -71,7 +71,7 @@ def machine() -> str:
     table = Path("/proc/cpuinfo")
     lines = table.read_text().splitlines() if table.exists() else []
     model = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine())
-    libraries = [f"{name} {version(name)}" for name in ("torch", "pytorch-lightning", "mlflow")]
+    libraries = [f"{name} {version(name)}" for name in ("torch", "pytorch-lightning", "mlflow", "optuna")]
     return ", ".join([f"{os.cpu_count()} cores of {model}", f"Python {platform.python_version()}", *libraries])
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from optuna.trial import TrialState, create_trial
 
+from hydra_plugins.descent_sweeper._draws import distribution
 from hydra_plugins.descent_sweeper._outlook import (
     best_of,
     boundary_warnings,
@@ -13,7 +14,6 @@ from hydra_plugins.descent_sweeper._outlook import (
     ranked,
     saved_by_pruning,
 )
-from hydra_plugins.descent_sweeper._samplers import distribution
 from hydra_plugins.descent_sweeper._search_space import parsed
 from hydra_plugins.descent_sweeper._study import Queue
 

@@ -9,16 +9,9 @@ from scipy import stats
 from scipy.stats import qmc
 
 from descent.errors import UsageError
-from hydra_plugins.descent_sweeper._samplers import (
-    Anneal,
-    Random,
-    Sobol,
-    _reflected,
-    distribution,
-    refuse_unfit,
-    sampler_for,
-    share_of,
-)
+from hydra_plugins.descent_sweeper._annealing import Anneal
+from hydra_plugins.descent_sweeper._draws import Random, Sobol, distribution, reflected, share_of
+from hydra_plugins.descent_sweeper._samplers import refuse_unfit, sampler_for
 from hydra_plugins.descent_sweeper._search_space import drawn, parsed
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -128,8 +121,8 @@ def test_share_of_is_the_inverse(rule):
 
 
 @pytest.mark.parametrize(("share", "wanted"), [(0.3, 0.3), (-0.2, 0.2), (1.3, 0.7), (2.4, 0.4), (-1.5, 0.5)])
-def test_a_step_out_of_the_space_is_reflected(share, wanted):
-    assert _reflected(share) == pytest.approx(wanted)
+def test_a_step_out_of_the_space_isreflected(share, wanted):
+    assert reflected(share) == pytest.approx(wanted)
 
 
 def test_the_temperature_falls_geometrically():

@@ -13,8 +13,8 @@ from rich.console import Console
 from rich.table import Table
 
 from descent import door
+from hydra_plugins.descent_sweeper._draws import share_of
 from hydra_plugins.descent_sweeper._front import Direction, extended, front
-from hydra_plugins.descent_sweeper._samplers import share_of
 from hydra_plugins.descent_sweeper._search_space import Parameter, overrides_of
 from hydra_plugins.descent_sweeper._study import ENDED, Queue
 from hydra_plugins.descent_sweeper._worker import Plan, log_of
