@@ -38,6 +38,14 @@ def root(tmp_path, monkeypatch) -> Path:
     return tmp_path
 
 
+@pytest.fixture(autouse=True, scope="session")
+def state(tmp_path_factory):
+    """What runs keep for the user, such as the diffs they were made from."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        yield
+
+
 @pytest.fixture(autouse=True)
 def logging_as_it_was():
     """Hydra and others put handlers on the root logger, over streams that a test's end closes."""

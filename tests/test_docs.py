@@ -19,12 +19,13 @@ COMMANDS = sorted({line.strip() for _, block in BLOCKS for line in block.splitli
 TRAINING = [command for command in COMMANDS if command.startswith("python src/train.py")]
 PREPARING = [command for command in COMMANDS if command.startswith("python src/prepare.py")]
 READING = [command for command in COMMANDS if re.match(r"python src/(evaluate|diagnose)\.py", command)]
+COMPARING = [command for command in COMMANDS if command.startswith("python src/compare.py runs=")]
 TARGETS = sorted({target for text in TEXT.values() for target in re.findall(r"`?make ([a-z-]+)", text)})
 LINKS = sorted({(name, link) for name, text in TEXT.items() for link in re.findall(r"\]\(([^)#:]+)\)", text)})
 
 
 def test_every_command_is_of_a_kind_that_is_run_here():
-    known = (*TRAINING, *PREPARING, *READING)
+    known = (*TRAINING, *PREPARING, *READING, *COMPARING)
     others = [command for command in COMMANDS if command not in known and not command.startswith("make ")]
     assert others == []
 
@@ -46,6 +47,14 @@ def test_commands_about_runs_work(command, run_here, tmp_path):
     np.save(tmp_path / "new.npy", np.zeros((3, 1, 8, 8), np.uint8))
     assert run_here(["epochs=1", "tracking=none"]).code == 0
     answer = run_here(shlex.split(command)[2:], PROJECT / shlex.split(command)[1])
+    assert answer.code == 0, answer.err
+
+
+@pytest.mark.parametrize("command", COMPARING)
+def test_comparing_commands_work(command, run_here):
+    for seed in (0, 1):
+        assert run_here(["epochs=1", "tracking=none", f"seed={seed}", f"name=seed{seed}"]).code == 0
+    answer = run_here(shlex.split(command)[2:], PROJECT / "src" / "compare.py")
     assert answer.code == 0, answer.err
 
 

@@ -44,6 +44,16 @@ def find_run(
     raise _unknown(text, runs, key)
 
 
+def meant(text: str, root: Path, stored_id: Callable[[Path], str | None], key: str) -> Place:
+    """The same, or the best one."""
+    if text != BEST:
+        return find_run(text, root, stored_id, key)
+    found = best_run(root)
+    if found is None:
+        raise rules.refuse(key, text, "a run's id, name or directory", "there is no finished run yet")
+    return found
+
+
 def best_run(root: Path) -> Place | None:
     """The best by the objective among the finished runs that have it and the data in common with the newest of them.
 

@@ -71,6 +71,7 @@ NO_PART = {
     "repeated.py",
     "repeats.py",
     "report.py",
+    "reproduction",
     "resuming.py",
     "rules.py",
     "sections.py",
@@ -179,18 +180,22 @@ def _digest(file: Path) -> str:
 
 
 def _setting_differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    return [f"{key} {before} → {after}" for key, before, after in setting_changes(old, new)]
+
+
+def setting_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     """One for a choice that changed, whatever else comes with it; none for what only follows another knob."""
     keys = [key for key in {**old, **new} if old.get(key, NOTHING) != new.get(key, NOTHING)]
     chosen = {key.removesuffix("._target_") for key in keys if key.endswith("._target_")}
-    found: dict[str, str] = {}
+    found: dict[str, tuple[str, str]] = {}
     for key in keys:
         node = next((node for node in chosen if key.startswith(f"{node}.")), None)
         if node is not None:
-            found[node] = f"{_class(old, node)} → {_class(new, node)}"
+            found[node] = _class(old, node), _class(new, node)
         else:
-            found[key] = f"{_shown(old.get(key, NOTHING))} → {_shown(new.get(key, NOTHING))}"
+            found[key] = _shown(old.get(key, NOTHING)), _shown(new.get(key, NOTHING))
     follows = {key for key in found if "." in key and found.get(key.rpartition(".")[2]) == found[key]}
-    return [f"{key} {change}" for key, change in found.items() if key not in follows]
+    return [(key, *change) for key, change in found.items() if key not in follows]
 
 
 def _class(settings: Mapping[str, Any], node: str) -> str:

@@ -20,6 +20,7 @@ from descent.errors import DataError
 from descent.outcome import Outcome
 from descent.place import RESULTS, Place
 from descent.rate_search import CURVE, PICTURE
+from descent.reproduction import recording
 from descent.rules import LONGEST_LINE, cut
 from descent.tasks.measures import class_names, confusion
 from descent.tracking import provenance
@@ -57,8 +58,10 @@ def destination(config: Config) -> Destination:
 
 def beginning(run: Run, config: Config, parts: Parts, place: Place, *, again: bool) -> None:
     """Everything that is known before the first step; of a later sitting only that it is one."""
-    if not again:
-        _first_sitting(run, config, parts, place.directory)
+    if again:
+        recording.renew(place, config)
+    else:
+        _first_sitting(run, config, parts, place)
     if place.parent or config.repeated:
         run.tags({"role": "child" if place.parent else "parent"})
     if place.resumed:
@@ -67,8 +70,8 @@ def beginning(run: Run, config: Config, parts: Parts, place: Place, *, again: bo
         run.tags({"extended_from": " ".join(map(str, place.extended_from))})
 
 
-def _first_sitting(run: Run, config: Config, parts: Parts, directory: Path) -> None:
-    root = source_root()
+def _first_sitting(run: Run, config: Config, parts: Parts, place: Place) -> None:
+    root, directory = source_root(), place.directory
     run.params({**_logged_settings(config), **config.choices, **config.other_choices})
     source = provenance.source_state(root)
     facts = provenance.environment_facts(root)
@@ -95,6 +98,8 @@ def _first_sitting(run: Run, config: Config, parts: Parts, directory: Path) -> N
     if unresolved.exists():
         run.text(unresolved.read_text(), "config/unresolved.yaml")
         run.text((directory / ".hydra" / "overrides.yaml").read_text(), "config/overrides.yaml")
+    recording.keep(place, config, source, facts, _resolved(config, parts))
+    run.artifact(directory / recording.FILE)
     run.dataset(parts.data.name, parts.data.digest, "training", config.dataset.target or "", _profile(parts))
     run.metrics({"model/parameters": parts.parameters, "model/multiply_adds": parts.multiply_adds}, 0)
     if config.lr_found is not None:
@@ -121,8 +126,8 @@ def ending(run: Run, config: Config, parts: Parts, outcome: Outcome, directory: 
         return
     for name in ("loss_per_step.npy", "layers.json"):
         run.artifact(directory / name, "diagnostics")
-    run.artifact(directory / "history.json")
-    run.artifact(directory / "weights.safetensors")
+    for name in ("history.json", RESULTS, "weights.safetensors"):
+        run.artifact(directory / name)
     if parts.data.encoding:
         run.artifact(directory / ENCODING)
     if config.tracking.pictures:
@@ -168,6 +173,19 @@ def _logged_settings(config: Config) -> dict[str, Any]:
         name: value
         for name, value in flat(config.settings).items()
         if name != "dry_run" and not name.startswith("tags")
+    }
+
+
+def _resolved(config: Config, parts: Parts) -> dict[str, Any]:
+    """What the machine has decided, or decides about bits."""
+    return {
+        "threads": parts.threads,
+        "chunk": parts.engine.recipe.feed.chunk,
+        "precision": config.precision,
+        "device": device_of(config),
+        "device_name": _device_name(config),
+        "samples": len(parts.data.train),
+        "tested": parts.data.test is not None,
     }
 
 

@@ -14,7 +14,7 @@ from descent import assembly, composition, place, rules
 from descent.config import Config, parse, project_root
 from descent.data.split import Data, Split
 from descent.errors import DataError, UsageError
-from descent.finding import BEST, WEIGHTS, best_run, find_run
+from descent.finding import WEIGHTS, meant
 from descent.outcome import Outcome, weights_digest
 from descent.place import Place
 from descent.recipe import Recipe
@@ -87,20 +87,11 @@ def recover(text: str, device: str) -> Recovered:
 
 def known(text: str, device: str = "auto") -> tuple[Place, Config, Outcome]:
     """The finished run that the text means, its configuration, and what it came to."""
-    run = _meant(text)
+    run = meant(text, project_root(), stored_id, KEY)
     _refuse_parent(run)
     if not run.finished or run.identity is None:
         raise rules.refuse(KEY, text, "a finished run", f"resume={run.local_id[:8]} goes on with it")
     return run, _config_of(run, device), outcome_of(run)
-
-
-def _meant(text: str) -> Place:
-    if text != BEST:
-        return find_run(text, project_root(), stored_id, KEY)
-    found = best_run(project_root())
-    if found is None:
-        raise rules.refuse(KEY, text, "a run's id, name or directory", "there is no finished run yet")
-    return found
 
 
 def _refuse_parent(run: Place) -> None:

@@ -41,11 +41,11 @@ NO_SOURCE = Source(None, None, False, "", hashlib.sha256(b"").hexdigest())
 
 def source_state(root: Path) -> Source:
     """Commit and everything in the working tree that differs from it; the user's index is only read."""
-    found = _git(root, ["rev-parse", "--git-path", "index", "--git-path", "objects", "--show-toplevel"])
+    found = git(root, ["rev-parse", "--git-path", "index", "--git-path", "objects", "--show-toplevel"])
     if found is None:
         return NO_SOURCE
     index, objects, top = os.fsdecode(found).rstrip("\n").split("\n", 2)
-    head = _git(root, ["rev-parse", "-q", "HEAD", "--abbrev-ref", "HEAD"])
+    head = git(root, ["rev-parse", "-q", "HEAD", "--abbrev-ref", "HEAD"])
     commit, branch = os.fsdecode(head).split() if head else (None, None)
     patch = _patch(Path(top), root / index, root / objects, commit)
     digest = hashlib.sha256(patch).hexdigest()
@@ -60,14 +60,14 @@ def _patch(top: Path, index: Path, objects: Path, commit: str | None) -> bytes:
         Path(own["GIT_OBJECT_DIRECTORY"]).mkdir()
         if index.exists():
             shutil.copy(index, own["GIT_INDEX_FILE"])
-        listed = _git(top, ["ls-files", "--others", "--exclude-standard", "-z"], own) or b""
+        listed = git(top, ["ls-files", "--others", "--exclude-standard", "-z"], own) or b""
         names, notes = _within_limit(top, listed.split(b"\0")[:-1])
         if names:
-            _git(
+            git(
                 top, ["add", "--intent-to-add", "--pathspec-from-file=-", "--pathspec-file-nul"], own, b"\0".join(names)
             )
-        against = commit or os.fsdecode(_git(top, ["hash-object", "-t", "tree", "/dev/null"]) or b"").strip()
-        diff = _git(top, [*_DIFF, against, "--"], own)
+        against = commit or os.fsdecode(git(top, ["hash-object", "-t", "tree", "/dev/null"]) or b"").strip()
+        diff = git(top, [*_DIFF, against, "--"], own)
     return b"".join(notes) + (b"# the difference could not be read\n" if diff is None else diff)
 
 
@@ -99,7 +99,7 @@ def environment_facts(root: Path) -> dict[str, str]:
     return facts
 
 
-def _git(folder: Path, arguments: list[str], own: dict[str, str] | None = None, given: bytes = b"") -> bytes | None:
+def git(folder: Path, arguments: list[str], own: dict[str, str] | None = None, given: bytes = b"") -> bytes | None:
     """What git prints, or None when it cannot: not installed, not a repository, damaged."""
     # A hook's GIT_DIR and GIT_INDEX_FILE would point at another repository than `folder`.
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
