@@ -1,24 +1,39 @@
-"""What differs between two runs: what they were made from, and from which step on they part.
+"""Which of several settings is better, and how sure that is; or what differs between two runs.
 
+python src/compare.py by=optimizer dataset=digits metric=test/accuracy
+python src/compare.py by=tags.arm study=capacity save=comparison
 python src/compare.py runs=latest,best
 python src/compare.py runs=1a2b3c4d,5e6f7a8b code=true
+
+With by=… finished runs of the tracking store are put into groups, and any other key filters: lr=1e-3, model=cnn,
+seed=0,1,2, tags.arm=a. Without it two runs are told apart: what they were made from, and from which step on they part.
 """
 
 from typing import Any
 
-from descent.arguments import REQUIRED, Argument, script
+from descent.arguments import Argument, script
 
 
 @script(
     [
-        Argument("runs", "str", REQUIRED, "two runs with a comma between: ids, names or directories, or latest"),
-        Argument("code", "bool", False, "print the diff of their sources and settings too"),
-    ]
+        Argument("by", "str | null", None, "what the groups differ in: settings, groups, tags.<name>; commas between"),
+        Argument("runs", "str | null", None, "ids or names, commas between: two, or all that by=… is to look at"),
+        Argument("metric", "str", "auto", "what is compared; auto is the objective's on test data, else on validation"),
+        Argument("direction", "minimize | maximize | auto", "auto", "what is better; auto knows Descent's own metrics"),
+        Argument("study", "str | null", None, "only the trials of this study: its name or id"),
+        Argument("margin", "float (0, inf) | null", None, "the smallest difference that matters"),
+        Argument("save", "str | null", None, "a folder for table.md, comparison.json and distributions.png"),
+        Argument("costs", "bool", False, "times, memory and the runs' ids in comparison.json too"),
+        Argument("tracking.experiment", "str", "descent", "the MLflow experiment"),
+        Argument("tracking.uri", "str | null", None, "the store; MLFLOW_TRACKING_URI or mlflow.db unless given"),
+        Argument("code", "bool", False, "of two runs: print the diff of their sources and settings too"),
+    ],
+    others="filters",
 )
 def main(values: dict[str, Any]) -> None:
-    from descent.comparison.two import compare
+    from descent.comparison.asking import answer
 
-    compare(**values)
+    answer(values)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,8 @@ import pytest
 import torch
 import yaml
 
+from reference.stored import add, opened
+
 PROJECT = Path(__file__).parents[1]
 DOCUMENTS = [PROJECT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")]
 DOCUMENTS += sorted((PROJECT / "docs").glob("*.md"))
@@ -20,12 +22,13 @@ TRAINING = [command for command in COMMANDS if command.startswith("python src/tr
 PREPARING = [command for command in COMMANDS if command.startswith("python src/prepare.py")]
 READING = [command for command in COMMANDS if re.match(r"python src/(evaluate|diagnose)\.py", command)]
 COMPARING = [command for command in COMMANDS if command.startswith("python src/compare.py runs=")]
+GROUPING = [command for command in COMMANDS if command.startswith("python src/compare.py by=")]
 TARGETS = sorted({target for text in TEXT.values() for target in re.findall(r"`?make ([a-z-]+)", text)})
 LINKS = sorted({(name, link) for name, text in TEXT.items() for link in re.findall(r"\]\(([^)#:]+)\)", text)})
 
 
 def test_every_command_is_of_a_kind_that_is_run_here():
-    known = (*TRAINING, *PREPARING, *READING, *COMPARING)
+    known = (*TRAINING, *PREPARING, *READING, *COMPARING, *GROUPING)
     others = [command for command in COMMANDS if command not in known and not command.startswith("make ")]
     assert others == []
 
@@ -54,6 +57,25 @@ def test_commands_about_runs_work(command, run_here, tmp_path):
 def test_comparing_commands_work(command, run_here):
     for seed in (0, 1):
         assert run_here(["epochs=1", "tracking=none", f"seed={seed}", f"name=seed{seed}"]).code == 0
+    answer = run_here(shlex.split(command)[2:], PROJECT / "src" / "compare.py")
+    assert answer.code == 0, answer.err
+
+
+@pytest.fixture(scope="module")
+def two_optimizers(tmp_path_factory):
+    """A store with what the commands that compare name."""
+    root = tmp_path_factory.mktemp("compared")
+    store = opened(root)
+    for seed in range(5):
+        for optimizer, ahead in (("adam", 0.02), ("sgd", 0.0)):
+            value, tags = 0.95 + ahead + seed / 1000, {"arm": optimizer}
+            add(store, {"test/accuracy": value}, tags=tags, optimizer=optimizer, seed=seed, curve=[0.9, value])
+    return root
+
+
+@pytest.mark.parametrize("command", GROUPING)
+def test_grouping_commands_work(command, run_here, two_optimizers, monkeypatch):
+    monkeypatch.setenv("DESCENT_ROOT", str(two_optimizers))
     answer = run_here(shlex.split(command)[2:], PROJECT / "src" / "compare.py")
     assert answer.code == 0, answer.err
 

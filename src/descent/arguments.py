@@ -28,10 +28,13 @@ class Argument:
     help: str
 
 
-def script(table: Sequence[Argument]) -> Callable[[Callable[[dict[str, Any]], Any]], Callable[[], None]]:
+def script(
+    table: Sequence[Argument], others: str | None = None
+) -> Callable[[Callable[[dict[str, Any]], Any]], Callable[[], None]]:
     """Makes a script's main of a task: words are read and checked, `--help` is answered, faults are one line.
 
-    The first line of the task's module is the heading of the help, the rest its examples.
+    The first line of the task's module is the heading of the help, the rest its examples. Where `others` is given, keys
+    that are not in the table are kept under that name, as texts: the task knows what they may be.
     """
 
     def decorate(task: Callable[[dict[str, Any]], Any]) -> Callable[[], None]:
@@ -44,35 +47,40 @@ def script(table: Sequence[Argument]) -> Callable[[Callable[[dict[str, Any]], An
                 return
             from descent import door
 
-            door.or_exit(lambda: task(read(table, sections.with_words(*sections.asked(words)))))
+            door.or_exit(lambda: task(read(table, sections.with_words(*sections.asked(words)), others)))
 
         return main
 
     return decorate
 
 
-def read(table: Sequence[Argument], words: Sequence[str]) -> dict[str, Any]:
+def read(table: Sequence[Argument], words: Sequence[str], others: str | None = None) -> dict[str, Any]:
     """Every key of the table with its typed value, or UsageError in one line."""
     known = {argument.key: argument for argument in table}
     values: dict[str, Any] = {}
+    rest: dict[str, str] = {}
     for word in words:
         key, equals, text = word.partition("=")
         if not equals or not key:
             raise rules.refuse(key or word, word if not equals else "no key", "key=value", _nearest(word, known))
+        if key in values or key in rest:
+            raise rules.refuse(key, word, "each key once")
+        if key not in known and others is not None:
+            rest[key] = text
+            continue
         if key not in known:
             room = rules.LONGEST_LINE // 3
             hint = _nearest(key, known) or "--help explains them"
             raise UsageError(
                 rules.cut(f"{rules.cut(key, room)}: unknown key; allowed {' '.join(known)}; {hint}", rules.LONGEST_LINE)
             )
-        if key in values:
-            raise rules.refuse(key, word, "each key once")
         values[key] = _typed(known[key], text)
     for argument in table:
         if argument.key not in values and argument.default is REQUIRED:
             hint = f"set {argument.key}=…"
             raise rules.refuse(argument.key, "nothing", argument.rule, hint)
-    return {argument.key: values.get(argument.key, argument.default) for argument in table}
+    found = {argument.key: values.get(argument.key, argument.default) for argument in table}
+    return found if others is None else {**found, others: rest}
 
 
 def help_page(document: str, table: Sequence[Argument]) -> str:

@@ -58,6 +58,7 @@ def conclude(config: Config, parts: "Parts", trainer: pl.Trainer, seconds: float
     samples = len(parts.data.train) * epochs
     metrics |= {"model/parameters": float(parts.parameters), "model/multiply_adds": float(parts.multiply_adds)}
     metrics |= {"best/epoch": float(reported), "time/seconds": seconds, "time/samples_per_second": samples / seconds}
+    metrics["time/milliseconds_per_step"] = 1000 * seconds / engine.steps_done
     return Outcome(
         objective=at_report[config.objective],
         epoch=reported,

@@ -2,6 +2,7 @@
 
 import json
 import platform
+import resource
 import socket
 from dataclasses import asdict
 from pathlib import Path
@@ -112,6 +113,7 @@ def ending(run: Run, config: Config, parts: Parts, outcome: Outcome, directory: 
     """Results, and what a later diagnosis or reproduction needs from an old run."""
     engine = parts.engine
     came_to = {name: value for name, value in outcome.metrics.items() if not name.startswith("model/")}  # told before
+    came_to["memory/peak_megabytes"] = _peak_megabytes(config)
     run.metrics(came_to, outcome.epochs - 1)
     run.tags({"weights_sha256": outcome.weights_sha256, "predictions_sha256": outcome.predictions_sha256})
     stopping(run, outcome.stopped_because)
@@ -213,6 +215,13 @@ def _confusion(parts: Parts) -> "Figure":
     split = "test" if data.test else "validation" if data.val else "training"
     counts = confusion(outputs, (data.test or data.val or data.train).targets, data.outputs)
     return confusion_picture(counts.numpy(), class_names(data), f"{split} split of {data.name}")
+
+
+def _peak_megabytes(config: Config) -> float:
+    """Of the GPU what tensors took; else of the process, with everything that it did before."""
+    if device_of(config) == "cuda":
+        return torch.cuda.max_memory_allocated() / 1e6
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
 
 
 def _device_name(config: Config) -> str:

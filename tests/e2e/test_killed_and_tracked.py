@@ -70,13 +70,13 @@ def size_of(root: Path) -> int:
 
 
 def stored(root: Path):
-    """The one run, its digests, and every point of every metric that is no time."""
+    """The one run, its digests, and every point of every metric that is no time and no memory."""
     from mlflow import MlflowClient
 
     client = MlflowClient(f"sqlite:///{root}/mlflow.db")
     experiment = client.get_experiment_by_name("descent")
     [run] = client.search_runs([experiment.experiment_id])
-    names = [name for name in run.data.metrics if not name.startswith("time/")]
+    names = [name for name in run.data.metrics if not name.startswith(("time/", "memory/"))]
     series = {name: client.get_metric_history(run.info.run_id, name) for name in names}
     points = {name: sorted((point.step, point.value) for point in found) for name, found in series.items()}
     digests = {name: run.data.tags[name] for name in ("weights_sha256", "predictions_sha256")}

@@ -117,6 +117,8 @@ def test_tags_are_ours_and_masked(run):
         "model/parameters",
         "model/multiply_adds",
         "time/samples_per_second",
+        "time/milliseconds_per_step",
+        "memory/peak_megabytes",
     ],
 )
 def test_metrics_are_named_split_slash_name(run, metric):

@@ -1,0 +1,63 @@
+"""A store filled with runs whose figures are known, through MLflow's own client."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from mlflow.entities import Dataset, DatasetInput, Metric, Param, RunTag
+
+from descent.tracking.destination import Destination
+from descent.tracking.store import Store, open_store
+
+PARAMS = {
+    "optimizer": "adam",
+    "optimizer.lr": "0.001",
+    "lr": "0.001",
+    "dataset": "digits",
+    "dataset.val_fraction": "0.1",
+    "dataset.split_seed": "0",
+    "epochs": "20",
+    "batch_size": "32",
+    "accumulate": "1",
+    "folds": "1",
+    "objective": "val/accuracy",
+    "seed": "0",
+}
+
+
+def opened(root: Path) -> Store:
+    return open_store(Destination("local", None, "descent", root))
+
+
+def add(
+    store: Store,
+    metrics: Mapping[str, float],
+    *,
+    tags: Mapping[str, str] | None = None,
+    status: str = "FINISHED",
+    curve: Sequence[float] = (),
+    name: str = "run",
+    **params: object,
+) -> str:
+    """A run; `curve` is its val/accuracy by epochs. `optimizer__lr` is the param `optimizer.lr`."""
+    given = {key.replace("__", "."): str(value) for key, value in params.items()}
+    if "lr" in given:
+        given.setdefault("optimizer.lr", given["lr"])
+    settings = {**PARAMS, **given}
+    all_tags = {"dataset_sha256": f"of {settings['dataset']}", **(tags or {}), "mlflow.runName": name}
+    run = store.client.create_run(store.experiment_id, start_time=1)
+    points = [Metric(key, float(value), 1, 0) for key, value in metrics.items()]
+    points += [Metric("val/accuracy", value, 1, epoch) for epoch, value in enumerate(curve)]
+    store.client.log_batch(
+        run.info.run_id,
+        points,
+        [Param(key, value) for key, value in settings.items()],
+        [RunTag(key, value) for key, value in all_tags.items()],
+    )
+    profile = json.dumps({"samples": {"train": 1000}})
+    store.client.log_inputs(
+        run.info.run_id, [DatasetInput(Dataset("digits", "x" * 8, "local", "{}", None, profile), [])]
+    )
+    if status != "RUNNING":
+        store.client.set_terminated(run.info.run_id, status)
+    return str(run.info.run_id)
