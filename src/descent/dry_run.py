@@ -94,8 +94,7 @@ def _one(config: Config, cost: Price) -> Table:
 
 
 def _many(configs: Sequence[Config], prices: Sequence[Price], title: str = "") -> Table:
-    title = title or f"dry run of {len(configs)} runs: nothing was written"
-    table = Table(title=title, title_justify="left")
+    table = Table(title=title or f"dry run of {len(configs)} runs: nothing was written", title_justify="left")
     for column in ("point", "parameters", "steps", "seconds, about"):
         table.add_column(column, justify="left" if column == "point" else "right")
     values = [{**flat(config.settings), **config.choices} for config in configs]
@@ -104,7 +103,7 @@ def _many(configs: Sequence[Config], prices: Sequence[Price], title: str = "") -
     for value, cost in zip(values, prices, strict=True):
         point = " ".join(f"{key}={value.get(key)}" for key in shown)
         table.add_row(point, f"{cost.parameters:,}", f"{cost.steps:,}", f"{cost.seconds:.1f}")
-    table.add_row(
-        "together", "", f"{sum(cost.steps for cost in prices):,}", f"{sum(cost.seconds for cost in prices):.1f}"
-    )
+    if not title:
+        seconds = sum(cost.seconds for cost in prices)
+        table.add_row("together", "", f"{sum(cost.steps for cost in prices):,}", f"{seconds:.1f}")
     return table

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any, cast
@@ -35,6 +35,7 @@ __all__ = [
     "Trial",
     "can_be_built",
     "die_with_parent",
+    "give_memory_back",
     "graphics_cards",
     "held",
     "is_alive",
@@ -46,6 +47,8 @@ __all__ = [
     "source_root",
     "study_run",
     "this_process",
+    "with_instead",
+    "within_memory",
     "write_json",
 ]
 
@@ -65,6 +68,7 @@ class Trial:
     name: str = ""  # in the list of runs: what tells it from its siblings
     tested: bool = False  # whether its test split is read, as an ordinary run's is
     objectives: Sequence[str] = ()  # metrics; none: its configuration's objective
+    tags: Mapping[str, str] = field(default_factory=dict)  # of its run, beside those of the command
     each: bool = False  # of seeds and folds each one's own objective is reported, instead of their mean so far
 
 
@@ -168,9 +172,40 @@ def _config_of(trial: Trial, composed: DictConfig) -> Config:
     own = composed.hydra
     given = cast(list[str], OmegaConf.to_container(own.overrides.task))
     config = parse(composition.without_hydra(composed), dict(own.runtime.choices), given, one_of_many=True)
+    config = replace(config, tags={**config.tags, **trial.tags})
     if trial.tested or config.tracking.trial_artifacts:
         return config
     return replace(config, tracking=replace(config.tracking, model=False, pictures=False))
+
+
+def within_memory(trial: Trial, error: Exception) -> list[str]:
+    """Overrides under which a trial that memory was too small for makes the same steps; none where there are none."""
+    from descent import memory
+
+    if not memory.is_out_of_memory(error):
+        return []
+    composed = composition.compose(trial.overrides, trial.searchpath, trial.primary)
+    config = _config_of(trial, composed)
+    size = len(_loaded(config).train) if config.batch_size == "full" else int(config.batch_size)
+    words = memory.halved(size, config.accumulate)
+    try:
+        _config_of(trial, composition.compose(with_instead(trial.overrides, words), trial.searchpath, trial.primary))
+    except UsageError:
+        return []
+    return words
+
+
+def with_instead(words: Sequence[str], others: Sequence[str]) -> list[str]:
+    """Overrides with others in the place of those of the same keys."""
+    keys = {word.partition("=")[0] for word in others}
+    return [*(word for word in words if word.lstrip("+").partition("=")[0] not in keys), *others]
+
+
+def give_memory_back() -> None:
+    """What a failed training still holds, to the next one."""
+    from descent import memory
+
+    memory.give_back()
 
 
 def can_be_built(composed: DictConfig) -> bool:

@@ -164,6 +164,68 @@ def test_seeds_of_a_trial_that_falls_behind_are_saved(tmp_path, pruner, kept):
     assert len(repeats) == kept and {one.info.status for one in repeats} == {"FINISHED"}
 
 
+def test_folds_and_a_measured_rate_in_a_search_and_its_winner_on_everything(tmp_path):
+    words = ["-m", "search=grid", "optimizer.momentum=0.5,0.9", "optimizer=momentum", "lr=find", "folds=2"]
+    answer = run(tmp_path, *words, "search.refit=true", "study=both", *TINY, "epochs=2")
+    assert (answer.returncode, answer.stderr) == (0, "")
+    folder = tmp_path / "sweeps" / "both"
+    for number in "01":
+        assert {path.name for path in (folder / number).iterdir() if path.name.isdigit()} == {"0", "1"}
+    best = json.loads((folder / "best" / "results.json").read_text())
+    assert "test/accuracy" in best["metrics"] and "best/val/accuracy" not in best["metrics"]
+    (tested,) = [one for one in runs_of(tmp_path) if any(key.startswith("test/") for key in one.data.metrics)]
+    assert json.loads(tested.data.params["folds"]) == 1
+
+
+def test_the_best_command_keeps_a_thread_that_was_asked_for(tmp_path):
+    words = ["-m", "search=grid", "lr=0.1,1e-1", "n_trials=1", *TINY, "epochs=1", "tracking=none"]
+    given, own = run(tmp_path, *words, "threads=1", "study=given"), run(tmp_path, *words, "study=own")
+    assert ["threads=1" in answer.stdout for answer in (given, own)] == [True, False]
+
+
+GREEDY = """
+import torch
+from torch import nn
+
+
+class Greedy(nn.Sequential):
+    def __init__(self, input_shape, outputs, most):
+        super().__init__(nn.Flatten(), nn.Linear(input_shape[0], outputs))
+        self.most = most
+
+    def forward(self, inputs):
+        if self.training and len(inputs) > self.most:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+        return super().forward(inputs)
+"""
+GREEDY_YAML = """
+_target_: greedy.Greedy
+most: 1000
+allowed:
+  most: int [1, inf)
+"""
+
+
+def test_a_trial_without_memory_is_tried_once_more_with_half_the_minibatch(tmp_path, monkeypatch):
+    (tmp_path / "conf" / "model").mkdir(parents=True)
+    (tmp_path / "conf" / "model" / "greedy.yaml").write_text(GREEDY_YAML)
+    (tmp_path / "greedy.py").write_text(GREEDY)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    words = ["-m", "--config-dir", str(tmp_path / "conf"), "search=grid", "model.most=12,4", "model=greedy"]
+    answer = run(tmp_path, *words, *SMALL, "dataset.shape=[6]", "study=memory")
+    assert answer.returncode == 0, answer.stderr
+    assert "1 finished, 1 failed" in " ".join(sorted(answer.stdout.splitlines()[-20:]))
+    (line,) = answer.stderr.splitlines()
+    assert line.startswith("failed: [") and "model.most=4" in line and "out of memory" in line
+    said = (tmp_path / "sweeps" / "memory" / "logs" / "0.log").read_text()
+    assert said.count("out of memory: once more with batch_size=12 accumulate=2") == 1
+    (command,) = [line for line in answer.stdout.splitlines() if line.strip().startswith("python src/train.py")]
+    assert "batch_size=12 accumulate=2" in command and "batch_size=24" not in command
+    found = [one for one in runs_of(tmp_path) if one.data.tags.get("out_of_memory")]
+    states = [(one.info.status, one.data.params["batch_size"], one.data.params["accumulate"]) for one in found]
+    assert sorted(states) == [("FAILED", "12", "2"), ("FINISHED", "12", "2")]
+
+
 def test_a_failing_trial_is_said_and_the_others_go_on(tmp_path):
     words = ["-m", "search=grid", "lr=1e-2,1e30", "optimizer=sgd", "n_trials=2", "loss=mse"]
     answer = run(tmp_path, *words, *TINY, "tracking=none")
@@ -311,6 +373,10 @@ def test_a_dry_run_prices_the_search_and_writes_nothing(run_here, tmp_path):
         (
             ["-m", "search=tpe", "lr=0.1,0.2", "pruner=wilcoxon", "seeds=4"],
             "pruner: got wilcoxon, allowed none | median",
+        ),
+        (
+            ["-m", "search=grid", "model.width=range(1,5000)", "model.depth=range(1,900)"],
+            "search: got a grid of 4,494,101 points, allowed up to 100,000",
         ),
         (["-m", "search=tpe", "search.start=[{x:1}]", "lr=0.1,0.2"], "search.start: got x, allowed lr"),
         (["-m", "search=tpe", "study=a b", "lr=0.1,0.2"], "study: got a b"),

@@ -11,6 +11,7 @@ from hydra_plugins.descent_sweeper._search_space import (
     drawn,
     every_point,
     from_override,
+    is_same,
     named,
     parsed,
     size,
@@ -145,7 +146,7 @@ SPACE = [
 
 
 def test_every_point_of_a_conditional_space_once():
-    points = every_point(SPACE)
+    points = list(every_point(SPACE))
     assert sorted(map(str, points)) == sorted(
         map(
             str,
@@ -160,6 +161,33 @@ def test_every_point_of_a_conditional_space_once():
     )
     assert len(points) == size(SPACE) == 5
     assert len({str(sorted(point.items())) for point in points}) == 5
+
+
+def test_the_size_of_a_huge_grid_is_known_without_its_points():
+    space = [parsed(f"x{place}", "int [1, 1000000]") for place in range(6)]
+    space.append(parsed("y", "a | b | c", "y", (("x0", ("5",)),)))
+    assert size(space[:6]) == 10**36
+    assert size([parsed("x0", "int [1, 10]"), *space[1:]]) == 9 * 10**30 + 3 * 10**30
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("1e-3", "0.001", True),
+        ("[64, 32]", "[64,32]", True),
+        ("[1e1]", "[10]", True),
+        ("adam", "adam", True),
+        ("adam", "adamw", False),
+        ("[1,2]", "[2,1]", False),
+        ("1", "true", False),
+    ],
+)
+def test_values_are_compared_and_not_how_they_are_written(one, other, same):
+    assert is_same(one, other) is same
+
+
+def test_a_given_value_is_found_among_choices_that_write_it_otherwise():
+    assert named([parsed("lr", "1e-3 | 1e-2")], {"lr": "0.001"}) == {"lr": "1e-3"}
 
 
 def test_a_space_with_an_interval_has_no_size():

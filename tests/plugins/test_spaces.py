@@ -150,7 +150,7 @@ def test_every_search_and_pruner_has_a_maker():
 def test_every_pruner_is_made_from_its_knobs(choice):
     extra = ["pruner.lower=0"] if choice == "threshold" else []
     knobs = accepted([f"pruner={choice}", *extra]).sweep["pruner"]
-    assert MADE[choice]({**knobs, "epochs": 9})
+    assert MADE[choice]({**knobs, "looks": 9})
 
 
 def test_the_sweeps_knobs_are_those_of_its_file():

@@ -13,11 +13,12 @@ from rich.console import Console
 from rich.table import Table
 
 from descent import door
+from descent.trials import with_instead
 from hydra_plugins.descent_sweeper._draws import share_of
 from hydra_plugins.descent_sweeper._front import Direction, extended, front
 from hydra_plugins.descent_sweeper._search_space import Parameter, overrides_of
 from hydra_plugins.descent_sweeper._study import ENDED, Queue
-from hydra_plugins.descent_sweeper._worker import Plan, log_of
+from hydra_plugins.descent_sweeper._worker import HALVED, Plan, log_of
 
 SHOWN = 10
 LARGE = 1000.0  # numbers from here on, counts of parameters, are shown without decimals
@@ -140,9 +141,15 @@ def values_of(trial: FrozenTrial) -> list[str]:
     return [f"{value:,.0f}" if abs(value) >= LARGE else f"{value:.4f}" for value in trial.values]
 
 
+def words_of(plan: Plan, queue: Queue, trial: FrozenTrial, start: int) -> list[str]:
+    """A trial's command line as it came to an end, from one of the plan's overrides on."""
+    words = [*plan.overrides[start:], *overrides_of(queue.point_of(trial))]
+    return with_instead(words, trial.user_attrs.get(HALVED, []))
+
+
 def best_command(plan: Plan, queue: Queue, best: FrozenTrial) -> str:
     """What trains the best trial again, as an ordinary run whose test split is read."""
-    words = [word for word in plan.overrides if word != "threads=1"] + overrides_of(queue.point_of(best))
+    words = words_of(plan, queue, best, 1 if plan.own_threads else 0)
     where = [door.searched(plan.searchpath)] if plan.searchpath else []
     if plan.primary:
         where += [f"--config-path={plan.primary[0]}", f"--config-name={plan.primary[1]}"]

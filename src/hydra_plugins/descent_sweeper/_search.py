@@ -6,6 +6,7 @@ import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any, cast
 
@@ -23,9 +24,10 @@ from hydra_plugins.descent_sweeper._identity import changes, facts_of, is_free, 
 from hydra_plugins.descent_sweeper._leader import Leader, started
 from hydra_plugins.descent_sweeper._search_space import Parameter, Point, every_point, overrides_of, size
 from hydra_plugins.descent_sweeper._study import PLAN, Queue
-from hydra_plugins.descent_sweeper._worker import Plan
+from hydra_plugins.descent_sweeper._worker import HALVED, Plan
 
 DEFAULT_TRIALS = 20
+MOST_POINTS = 100_000  # of a grid
 AIMS = ("objective", "direction")
 GOES_ON = "the same command goes on"
 
@@ -76,6 +78,7 @@ def planned(arguments: Sequence[str], hydra_context: HydraContext, config: DictC
         directory=str(directory),
         parameters=[asdict(parameter) for parameter in parameters],
         overrides=[*_threads_of(settings), *_of_trials(words, settings)],
+        own_threads=bool(_threads_of(settings)),
         searchpath=door.searchpath(),
         primary=door.primary(str(base.hydra.job.config_name)),
         total=total,
@@ -139,8 +142,12 @@ def _first_points(
         if count is None:
             endless = next(one for one in parameters if one.kind == "float" and one.step is None)
             raise UsageError(f"{endless.key}: got {endless.described}, allowed values or a step with search=grid")
-        points = every_point(parameters)
-        return points, min(count, sweep["n_trials"] or count)
+        total = min(count, sweep["n_trials"] or count)
+        wanted = count if OmegaConf.select(base, "space.infeasible") == "skip" else total
+        if wanted > MOST_POINTS:
+            line = f"search: got a grid of {count:,} points, allowed up to {MOST_POINTS:,}"
+            raise UsageError(f"{line}; n_trials=… takes the first so many, search=random any")
+        return list(islice(every_point(parameters), wanted)), total
     budget = OmegaConf.select(base, "space.n_trials") or DEFAULT_TRIALS
     start = sweep["search"]["start"]
     current = [_spaces.current(parameters, base)] if start is True else []
@@ -269,6 +276,8 @@ def _run(search: Search) -> list[Any]:
         plan = _begun(search)
         queue = _opened(plan, search.parameters)
         queue.begin_sitting(search.facts)
+        if search.plan.search != "grid" and (tried := queue.not_tried(search.first)):
+            print(f"note: search.start: trial {tried[0]} exists and began elsewhere; study=… begins another study")
         queue.extend(search.total, search.first)
         settings = door.typed(search.base)
         with trials.study_run(settings, search.directory, plan.parent, search.name, search.facts) as run:
@@ -298,10 +307,11 @@ def _train_the_best(queue: Queue, plan: Plan, threads: int) -> None:
     best = _outlook.best_of(queue.trials(), plan.directions[0]) if len(plan.directions) == 1 else None
     if best is None:
         return  # of several objectives nobody but a person says which point of the front wins
-    words = overrides_of(queue.point_of(best))
+    words = trials.with_instead(overrides_of(queue.point_of(best)), best.user_attrs.get(HALVED, []))
     if plan.search_knobs["refit"]:
         reported = trials.reported_epoch(queue.directory / str(best.number))
         words += [f"epochs={reported + 1}", "dataset.val_fraction=0", "objective=auto", "direction=auto"]
+        words += ["folds=1", "fold=null"]  # every part is trained on
     what = "training and validation data" if plan.search_knobs["refit"] else "the same data"
     print(f"the best, #{best.number}, once more on {what}, and tested:", flush=True)
     if code := started(plan, threads, best=words).wait():

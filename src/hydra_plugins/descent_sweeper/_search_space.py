@@ -9,7 +9,7 @@ p: float (0, 1)                                 an end in round brackets is left
 
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -56,9 +56,10 @@ class Parameter:
     def read(self, text: str) -> float | int | str:
         """The value that an override's text stands for, or ValueError where it is outside."""
         if self.kind == "choice":
-            if text not in self.choices:
-                raise ValueError(f"allowed {' | '.join(self.choices)}")
-            return text
+            for choice in self.choices:
+                if is_same(choice, text):
+                    return choice
+            raise ValueError(f"allowed {' | '.join(self.choices)}")
         value = float(text)
         if self.kind == "int" and value != int(value):
             raise ValueError("allowed whole numbers")
@@ -148,6 +149,21 @@ def named(parameters: Iterable[Parameter], point: Mapping[str, str]) -> dict[str
     return values
 
 
+def is_same(one: str, other: str) -> bool:
+    """Whether two overrides' values are one: 1e-3 and 0.001, [64, 32] and [64,32]."""
+    return one == other or _typed(one) == _typed(other)
+
+
+def _typed(text: str) -> object:
+    text = text.replace(" ", "")
+    if text[:1] == "[" and text[-1:] == "]":
+        return [_typed(part) for part in text[1:-1].split(",")]
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
 def overrides_of(point: Point) -> list[str]:
     """The point as words of a command line."""
     return [f"{key}={value}" for key, value in point.items()]
@@ -155,36 +171,47 @@ def overrides_of(point: Point) -> list[str]:
 
 def size(parameters: Sequence[Parameter]) -> int | None:
     """How many points a finite space has; None where it is not finite."""
-    return _count(list(parameters), {})
-
-
-def every_point(parameters: Sequence[Parameter]) -> list[Point]:
-    """All points of a finite space; the last parameter changes fastest."""
-    points: list[Point] = [{}]
-    for parameter in parameters:
-        points = [
-            {**point, parameter.key: text}
-            for point in points
-            for text in (_texts(parameter) if parameter.exists_in(point) else [None])
-            if text is not None
-        ] + [point for point in points if not parameter.exists_in(point)]
-    return points
-
-
-def _count(parameters: list[Parameter], point: Point) -> int | None:
     if any(parameter.kind == "float" and parameter.step is None for parameter in parameters):
         return None
-    return len(every_point(parameters))
+    return _count(parameters, {})
 
 
-def _texts(parameter: Parameter) -> list[str]:
+def every_point(parameters: Sequence[Parameter], point: Point | None = None) -> Iterator[Point]:
+    """All points of a finite space, one after another; the last parameter changes fastest."""
+    point = point or {}
+    if not parameters:
+        yield point
+        return
+    first, *rest = parameters
+    if not first.exists_in(point):
+        yield from every_point(rest, point)
+        return
+    for text in _texts(first):
+        yield from every_point(rest, {**point, first.key: text})
+
+
+def _count(parameters: Sequence[Parameter], point: Point) -> int:
+    """Without a look at points that differ in what nothing depends on."""
+    if not parameters:
+        return 1
+    first, *rest = parameters
+    if not first.exists_in(point):
+        return _count(rest, point)
+    if any(key == first.key for one in rest for key, _ in one.when):
+        return sum(_count(rest, {**point, first.key: text}) for text in _texts(first))
+    return (len(first.choices) or _steps(first)) * _count(rest, point)
+
+
+def _steps(parameter: Parameter) -> int:
+    return int((parameter.high - parameter.low) / (parameter.step or 1) + 1e-9) + 1
+
+
+def _texts(parameter: Parameter) -> Iterable[str]:
     if parameter.kind == "choice":
-        return list(parameter.choices)
+        return parameter.choices
     step = parameter.step or 1
-    values = [
-        parameter.low + number * step for number in range(int((parameter.high - parameter.low) / step + 1e-9) + 1)
-    ]
-    return [parameter.written(int(value) if parameter.kind == "int" else value) for value in values]
+    values = (parameter.low + number * step for number in range(_steps(parameter)))
+    return (parameter.written(int(value) if parameter.kind == "int" else value) for value in values)
 
 
 def _number(key: str, text: str) -> Parameter:

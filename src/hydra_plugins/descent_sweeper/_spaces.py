@@ -9,7 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from descent import door
 from descent.errors import UsageError
-from hydra_plugins.descent_sweeper._search_space import Condition, Parameter, Point, from_override, parsed
+from hydra_plugins.descent_sweeper._search_space import Condition, Parameter, Point, from_override, is_same, parsed
 
 Composer = Callable[[Sequence[str]], DictConfig]
 LIST = "regularization"
@@ -113,7 +113,7 @@ def _settled(parameters: Sequence[Parameter], base: DictConfig) -> list[Paramete
         for key, _ in decided:
             if _text(base, key) is None:
                 raise UsageError(f"space.{parameter.key}: its condition names {key}, which does not exist")
-        if all(_text(base, key) in allowed for key, allowed in decided):
+        if all(any(is_same(str(_text(base, key)), one) for one in allowed) for key, allowed in decided):
             open_ones = tuple(one for one in parameter.when if one not in decided)
             kept.append(replace(parameter, when=open_ones))
     return kept

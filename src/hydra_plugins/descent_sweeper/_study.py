@@ -79,6 +79,12 @@ class Queue:
                 fixed = named(self.parameters, first[number]) if number < len(first) else {}
                 self.study.add_trial(create_trial(state=TrialState.WAITING, system_attrs={"fixed_params": fixed}))
 
+    def not_tried(self, first: Sequence[Point]) -> list[int]:
+        """The numbers of those first points whose trials exist already, and began elsewhere."""
+        begun = [trial.system_attrs.get("fixed_params", {}) for trial in self.trials()]
+        pairs = zip(begun, first, strict=False)
+        return [number for number, (was, point) in enumerate(pairs) if was != named(self.parameters, point)]
+
     def trials(self, *states: TrialState) -> list[FrozenTrial]:
         """In the order of their numbers."""
         return self.study.get_trials(deepcopy=False, states=states or None)

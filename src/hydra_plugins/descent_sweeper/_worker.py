@@ -18,6 +18,7 @@ Direction = Literal["minimize", "maximize"]
 
 PROGRAM = "from hydra_plugins.descent_sweeper._worker import main; main()"
 LOGS = "logs"
+HALVED = "out_of_memory"  # the overrides with which a trial was tried again
 BEST = "best"  # the directory of the best point, trained once more
 
 
@@ -37,6 +38,7 @@ class Plan:
     directions: list[Direction]
     seed: int
     parent: str  # the study's run
+    own_threads: bool = False  # whether the first override, threads=1, is the search's own
     searchpath: list[str] = field(default_factory=list)  # where else than in conf/ choices lie
     primary: list[str] = field(default_factory=list)  # another folder and file than conf/config.yaml
     total: int = sys.maxsize  # trials from this number on are not wanted now
@@ -69,7 +71,7 @@ def main() -> None:
 def test(plan: Plan, words: list[str]) -> int:
     """Train the best point once more as an ordinary run: now its test split is read, the first time in this study."""
     try:
-        name, words = " ".join([BEST, *words]), [*plan.overrides, *words]
+        name, words = " ".join([BEST, *words]), trials.with_instead(plan.overrides, words)
         where = plan.parent, plan.searchpath, plan.primary
         best = trials.Trial(Path(plan.directory, BEST), words, *where, name=name, tested=True)
         trials.run(best)
@@ -95,7 +97,7 @@ def work(plan: Plan) -> int:
         directory = queue.directory / str(claim.number)
         try:
             with _logged(log_of(queue.directory, claim.number)):
-                came_to = trials.run(_trial(plan, claim, directory))
+                came_to = _trained(plan, claim, directory)
         except (Interrupted, KeyboardInterrupt) as end:
             queue.give_back(claim)
             return end.exit_code if isinstance(end, Interrupted) else 143
@@ -113,14 +115,32 @@ def work(plan: Plan) -> int:
     return 0
 
 
+def _trained(plan: Plan, claim: Any, directory: Path) -> trials.CameTo:
+    """Where memory is too small once more, with half the minibatch: every attempt from then on."""
+    if HALVED not in claim.trial.user_attrs:
+        try:
+            return trials.run(_trial(plan, claim, directory))
+        except Exception as error:
+            words = trials.within_memory(_trial(plan, claim, directory), error)
+            if not words:
+                raise
+            _complain(log_of(Path(plan.directory), claim.number), error)
+        claim.trial.set_user_attr(HALVED, words)
+        trials.give_memory_back()
+        print(f"out of memory: once more with {' '.join(words)}", flush=True)
+    return trials.run(_trial(plan, claim, directory))
+
+
 def _trial(plan: Plan, claim: Any, directory: Path) -> trials.Trial:
     def report(value: float, epoch: int) -> bool:
         claim.trial.report(value, epoch)
         return bool(claim.trial.should_prune())
 
+    halved = claim.trial.user_attrs.get(HALVED, [])
     return trials.Trial(
         directory=directory,
-        overrides=[*plan.overrides, *overrides_of(claim.point)],
+        tags={HALVED: " ".join(halved)} if halved else {},
+        overrides=trials.with_instead([*plan.overrides, *overrides_of(claim.point)], halved),
         parent=plan.parent,
         searchpath=plan.searchpath,
         report=report if plan.pruner != "none" else None,
