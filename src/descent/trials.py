@@ -1,11 +1,12 @@
 """A trial of a study: an ordinary run whose test split nobody reads, watched by whoever may end it; and its parent."""
 
+import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from statistics import median
+from statistics import fmean, median
 from typing import TYPE_CHECKING, Any, cast
 
 from omegaconf import DictConfig, OmegaConf
@@ -16,6 +17,8 @@ from descent.durable import write_json
 from descent.errors import UsageError
 from descent.lifeline import die_with_parent
 from descent.ownership import held, is_alive, this_process
+from descent.pages import search as search_page
+from descent.pages import studies, surrogates
 from descent.place import refuse_foreign
 from descent.rules import cut
 from descent.sweeping import KEYS as SWEEP_KEYS
@@ -34,6 +37,7 @@ __all__ = [
     "CameTo",
     "Trial",
     "can_be_built",
+    "curve_of",
     "die_with_parent",
     "give_memory_back",
     "graphics_cards",
@@ -44,13 +48,18 @@ __all__ = [
     "refuse_foreign",
     "reported_epoch",
     "run",
+    "search_page",
     "source_root",
+    "studies",
     "study_run",
+    "surrogates",
     "this_process",
     "with_instead",
     "within_memory",
     "write_json",
 ]
+
+HISTORY = "history.json"
 
 _data: "dict[str, Data]" = {}  # of the last trial of this process: the next one's is most often the same
 
@@ -165,6 +174,16 @@ def graphics_cards() -> list[str]:
     import torch
 
     return [str(number) for number in range(torch.cuda.device_count())]
+
+
+def curve_of(directory: Path, metric: str) -> list[tuple[int, float]]:
+    """A trial's metric after each epoch, the mean over its seeds and folds; empty where it has left none."""
+    by_epoch: dict[int, list[float]] = {}
+    for file in [directory / HISTORY, *directory.glob(f"[0-9]*/{HISTORY}")]:
+        with suppress(OSError, ValueError):
+            for epoch, value in json.loads(file.read_text()).get(metric, ()):
+                by_epoch.setdefault(int(epoch), []).append(float(value))
+    return [(epoch, fmean(values)) for epoch, values in sorted(by_epoch.items())]
 
 
 def _config_of(trial: Trial, composed: DictConfig) -> Config:

@@ -88,6 +88,20 @@ def test_one_parent_and_a_child_for_each_trial(runs):
     assert parent.data.metrics["study/complete"] == 6
 
 
+def test_the_report_lies_in_the_study_and_in_its_run(study, runs):
+    import mlflow
+
+    root, directory, answer = study
+    assert f"report: {directory / 'report.html'}" in answer.stdout
+    (parent,) = runs[1]
+    client = mlflow.MlflowClient(tracking_uri=f"sqlite:///{root}/mlflow.db")
+    logged = {one.path for one in client.list_artifacts(parent)}
+    assert {"report.html", "plots"} <= logged
+    copy = client.download_artifacts(parent, "report.html")
+    assert Path(copy).read_bytes() == (directory / "report.html").read_bytes()
+    assert (directory / "plots" / "history.png").exists()
+
+
 def test_a_child_is_named_by_what_tells_it_from_its_siblings(runs):
     found, parents = runs
     names = [one.info.run_name for one in found if one.info.run_id not in parents]

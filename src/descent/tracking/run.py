@@ -2,6 +2,7 @@
 
 import getpass
 import math
+import shutil
 import sys
 import threading
 import time
@@ -84,10 +85,11 @@ class Run:
             self.append(records.Series(f"step/{key}", numbers, int(first_step), min(self._last_point, now), now))
         self._last_point = now
 
-    def artifact(self, path: str | Path, folder: str = "") -> None:
-        """A file, or a folder with all that is in it. Secrets in text are masked."""
+    def artifact(self, path: str | Path, folder: str = "", *, masked: bool = False) -> None:
+        """A file, or a folder with all that is in it. Secrets in text are masked, unless they have been already."""
         source = Path(path)
-        self._stage(str(Path(folder, source.name)), lambda target: copy_masked(source, target))
+        copy = (shutil.copytree if source.is_dir() else shutil.copyfile) if masked else copy_masked
+        self._stage(str(Path(folder, source.name)), lambda target: copy(source, target))
 
     def text(self, content: str, file: str) -> None:
         """Text as an artifact of that name, masked. Surrogate escapes become the bytes they stand for."""

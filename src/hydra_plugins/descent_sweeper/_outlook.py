@@ -93,6 +93,12 @@ def saved_by_pruning(queue: Queue, looks: int) -> tuple[int, int]:
     return sum(looks - 1 - max(trial.intermediate_values, default=-1) for trial in pruned), len(pruned)
 
 
+def pruning_lines(queue: Queue, plan: Plan) -> list[str]:
+    """What it saved, where it did."""
+    saved, pruned = saved_by_pruning(queue, int(plan.pruner_knobs["looks"]))
+    return [f"pruning saved {saved} {plan.pruner_knobs['after']} in {pruned} trials"] if pruned else []
+
+
 def show(queue: Queue, plan: Plan, total: int) -> None:
     """The best trials, what mattered, what to mind, and the command that trains the best one."""
     trials = queue.trials()
@@ -113,9 +119,7 @@ def show(queue: Queue, plan: Plan, total: int) -> None:
     lines = [f"stopped: {queue.stopped}"] if queue.stopped else []
     if found := importances(queue):
         lines.append("importance: " + ", ".join(f"{name} {value:.2f}" for name, value in found.items()))
-    saved, pruned = saved_by_pruning(queue, int(plan.pruner_knobs["looks"]))
-    if pruned:
-        lines.append(f"pruning saved {saved} {plan.pruner_knobs['after']} in {pruned} trials")
+    lines += pruning_lines(queue, plan)
     if len(best) == 1:
         lines += [f"warning: {line}" for line in boundary_warnings(queue.parameters, best[0])]
     if best:

@@ -18,7 +18,7 @@ from optuna.trial import TrialState
 
 from descent import door, trials
 from descent.errors import Interrupted, UsageError
-from hydra_plugins.descent_sweeper import _front, _outlook, _pruners, _samplers, _spaces, _storages
+from hydra_plugins.descent_sweeper import _front, _outlook, _pruners, _report, _samplers, _spaces, _storages
 from hydra_plugins.descent_sweeper._grid import composed_point, refuse_launcher
 from hydra_plugins.descent_sweeper._identity import changes, facts_of, is_free, name_of, refuse_another
 from hydra_plugins.descent_sweeper._leader import Leader, started
@@ -286,6 +286,7 @@ def _run(search: Search) -> list[Any]:
             cards = trials.graphics_cards() if settings.device != "cpu" else []
             number = Leader(queue, plan, search.workers, threads, announced, cards=cards).run()
             _outlook.record(run, queue, plan)
+            _report.tell(run, queue, plan)
             if number:
                 raise Interrupted(number, GOES_ON)
         _outlook.show(queue, plan, search.total)
