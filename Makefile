@@ -6,7 +6,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help train test test-slow bench bench-search pictures lint type format ui sync lock clean
+.PHONY: help train test test-slow bench bench-stats bench-search pictures lint type format ui sync lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -34,6 +34,9 @@ bench: $(READY) ## speed as ratios, measured side by side
 
 bench-search: $(READY) ## how much better than random search the others are
 	@$(BIN)/python benchmarks/search.py $(ARGS)
+
+bench-stats: $(READY) ## how often comparisons are wrong, and how fast they read
+	@$(BIN)/python benchmarks/stats.py $(ARGS)
 
 pictures: $(READY) ## draw the pictures of docs/ anew
 	@$(BIN)/python examples/augmentation.py docs/pictures/augmentation.png

@@ -2,6 +2,7 @@
 
 python src/compare.py by=optimizer dataset=digits metric=test/accuracy
 python src/compare.py by=tags.arm study=capacity save=comparison
+python src/compare.py by=optimizer target=0.95
 python src/compare.py runs=latest,best
 python src/compare.py runs=1a2b3c4d,5e6f7a8b code=true
 
@@ -22,6 +23,10 @@ from descent.arguments import Argument, script
         Argument("direction", "minimize | maximize | auto", "auto", "what is better; auto knows Descent's own metrics"),
         Argument("study", "str | null", None, "only the trials of this study: its name or id"),
         Argument("margin", "float (0, inf) | null", None, "the smallest difference that matters"),
+        Argument(
+            "target", "float (-inf, inf) | null", None, "how soon runs come there, by their metric of every epoch"
+        ),
+        Argument("baseline", "str | null", None, "the target is what this group's runs come to, in their median"),
         Argument("save", "str | null", None, "a folder for table.md, comparison.json and distributions.png"),
         Argument("costs", "bool", False, "times, memory and the runs' ids in comparison.json too"),
         Argument("tracking.experiment", "str", "descent", "the MLflow experiment"),

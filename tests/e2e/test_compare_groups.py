@@ -28,9 +28,10 @@ def store_root(tmp_path_factory):
     store = opened(root)
     for seed, value in enumerate(ADAM):
         parent = {"role": "child", "arm": "a"}
-        add(store, {"test/accuracy": value, "time/milliseconds_per_step": 2.0}, tags=parent, seed=seed, name="first")
+        known = {"test/accuracy": value, "time/milliseconds_per_step": 2.0}
+        add(store, known, tags=parent, seed=seed, name="first", curve=[0.9, 0.95, value])
     for seed, value in enumerate(SGD):
-        add(store, {"test/accuracy": value}, tags={"arm": "b"}, optimizer="sgd", lr=0.1, seed=seed)
+        add(store, {"test/accuracy": value}, tags={"arm": "b"}, optimizer="sgd", lr=0.1, seed=seed, curve=[0.8, 0.9])
     for seed, value in enumerate(LION):
         add(store, {"test/accuracy": value}, optimizer="lion", lr=0.0001, seed=seed + 20)
     add(store, {"test/accuracy": 0.5}, tags={"role": "parent"})
@@ -157,6 +158,7 @@ REFUSED = [
     ("by=optimizer study=serch", "study: got serch, allowed search; did you mean search?", 2),
     ("by=optimizer runs=nobody", "runs: got nobody, allowed ids (8 characters are enough) or names; the newest:", 2),
     ("by=optimizer margin=-1", "margin: got -1, allowed float (0, inf)", 2),
+    ("by=optimizer target=0.9 baseline=adam", "baseline: got adam, allowed nothing with target=…", 2),
     ("by=optimizer lr=1 lr=2", "lr: got lr=2, allowed each key once", 2),
     ("by=optimizer tracking.experiment=other", "experiment other, yet", 3),
     ("by=optimizer seed=6", "runs: none of 1 has a result: 1 still running", 3),
@@ -194,6 +196,32 @@ def test_what_is_saved(compared, tmp_path):
     told = json.loads((folder / "comparison.json").read_text())
     assert told["groups"]["adam"]["milliseconds_per_step"] == 2.0 and len(told["groups"]["adam"]["runs"]) == 5
     assert compared(line).code == 0 and (folder / "comparison.json").read_bytes() == first
+
+
+def test_how_soon_runs_come_to_a_target(compared, tmp_path):
+    answer = compared(f"by=optimizer metric=test/accuracy optimizer=adam,sgd target=0.95 save={tmp_path}/out")
+    assert answer.code == 0, answer.err
+    [adam] = [line.split() for line in answer.out.splitlines() if re.match(r" *adam .* of ", line)]
+    [sgd] = [line.split() for line in answer.out.splitlines() if re.match(r" *sgd .* of ", line)]
+    assert adam[1:7] == ["5", "of", "5", "2", "64", "2000"] and sgd[1:5] == ["0", "of", "5", "never"]
+    assert "adam is sooner there than sgd: 2 and never epochs in the median, p = 0.0079 by ranks" in answer.out
+    told = json.loads((tmp_path / "out" / "comparison.json").read_text())["target"]
+    assert told["curve"] == "val/accuracy" and told["groups"]["sgd"] == {
+        "reached": 0,
+        "of": 5,
+        "epochs": None,
+        "steps": None,
+        "samples": None,
+        "multiply-adds": None,
+    }
+    assert "| sgd | 0 of 5 | never |" in (tmp_path / "out" / "table.md").read_text()
+
+
+def test_a_group_sets_the_target(compared):
+    answer = compared("by=optimizer metric=test/accuracy optimizer=adam,sgd baseline=sgd")
+    assert "val/accuracy 0.9" in answer.out
+    refused = compared("by=optimizer optimizer=adam,sgd metric=test/accuracy baseline=sdg")
+    assert refused.code == 2 and "baseline: got sdg, allowed adam | sgd; did you mean sgd?" in refused.err
 
 
 def test_trained_runs_are_compared(run_here, root):

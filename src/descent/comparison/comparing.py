@@ -1,7 +1,7 @@
 """`python src/compare.py by=…`: this is the table of contents."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from descent.comparison.grouping import Group, grouped
 from descent.comparison.ranking import chances_of_first
 from descent.comparison.selecting import TAGS, filtered, leaves, of_names, of_study, refuse_unknown
 from descent.comparison.spread import Spread, spread
+from descent.comparison.target import Reached, reached, rows_of_table
 from descent.comparison.verdicts import Verdict, leading, verdicts
 from descent.config import project_root
 from descent.errors import UsageError
@@ -41,6 +42,7 @@ class Comparison:
     verdicts: list[Verdict]
     left_out: dict[str, int]
     notes: list[str]
+    reached: Reached | None = None  # where a target was asked for
 
     @property
     def title(self) -> str:
@@ -62,11 +64,17 @@ def run(request: dict[str, Any]) -> None:
     by = tuple(key for key in request["by"].split(",") if key)
     if request["save"] is not None and Path(request["save"]).is_file():
         raise rules.refuse("save", request["save"], "a folder", "this is a file")
+    if request["target"] is not None and request["baseline"] is not None:
+        raise rules.refuse("baseline", request["baseline"], "nothing with target=…", "either gives the target")
     archive = Archive(_destination(request))
     runs = selected(archive, request, by)
     metric = _metric(request["metric"], runs)
     direction = _direction(request["direction"], metric, runs)
     comparison = compare(runs, by, metric, direction, request["margin"])
+    target = request["target"] if request["target"] is not None else request["baseline"]
+    if target is not None:
+        found = reached(comparison.groups, metric, direction, target, archive.history)
+        comparison = replace(comparison, reached=found)
     show(Console(), comparison)
     if request["save"] is not None:
         from descent.comparison.saving import save
@@ -128,6 +136,8 @@ def show(console: Console, comparison: Comparison) -> None:
     print(comparison.title)
     for part in telling.parts(telling.rows(comparison), console.width):
         console.print(_drawn(part))
+    if comparison.reached:
+        console.print(_drawn(rows_of_table(comparison.reached)))
     for line in telling.sentences(comparison):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 

@@ -43,7 +43,7 @@ def profiles(costs: Costs, factors: Sequence[float]) -> dict[str, list[float]]:
     median of its repeats (Dolan and Moré, 2002).
     """
     workloads = _workloads(costs)
-    table = np.array([[_median(costs[group].get(one, ())) for one in workloads] for group in costs])
+    table = np.array([[median(costs[group].get(one, ())) for one in workloads] for group in costs])
     return dict(zip(costs, _shares(table[None], factors)[0].tolist(), strict=True))
 
 
@@ -77,7 +77,8 @@ def _workloads(costs: Costs) -> list[str]:
     return list(dict.fromkeys(workload for group in costs.values() for workload in group))
 
 
-def _median(values: Sequence[float]) -> float:
+def median(values: Sequence[float]) -> float:
+    """Of numbers and infinities; of nothing it is infinity."""
     return float(_medians(np.asarray([values], dtype=np.float64))[0]) if len(values) else float("inf")
 
 

@@ -1,11 +1,13 @@
 """A comparison for people and for other programs: one table, its verdicts in words, what was left out and why."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from descent.comparison import target
 from descent.comparison.grouping import Group
 from descent.comparison.spread import Spread
 from descent.comparison.verdicts import in_words
@@ -75,18 +77,24 @@ def _median(group: Group, metric: str) -> float | None:
 def sentences(comparison: "Comparison") -> list[str]:
     """The verdict first, then each pair, then what a reader has to know, and what was left out."""
     left_out = [f"{count} left out: {reason}" for reason, count in comparison.left_out.items()]
-    return [comparison.answer, *map(in_words, comparison.verdicts), *comparison.notes, *left_out]
+    sooner = target.in_words(comparison.reached) if comparison.reached else []
+    return [comparison.answer, *map(in_words, comparison.verdicts), *sooner, *comparison.notes, *left_out]
 
 
 def markdown(comparison: "Comparison") -> str:
     """For a README."""
-    heading, *body = (
-        [cell.replace("|", "\\|").replace("\n", " ").replace("<", "&lt;") for cell in row] for row in rows(comparison)
-    )
-    lines = [heading, ["---", *["---:"] * (len(heading) - 1)], *body]
-    table = "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+    tables = [rows(comparison), *([target.rows_of_table(comparison.reached)] if comparison.reached else [])]
+    table = "\n\n".join(map(_markdown_table, tables))
     words = "\n".join(f"- {line.replace('<', '&lt;')}" for line in sentences(comparison))
     return f"**{comparison.title}**\n\n{table}\n\n{words}\n"
+
+
+def _markdown_table(table: Sequence[Sequence[str]]) -> str:
+    heading, *body = (
+        [cell.replace("|", "\\|").replace("\n", " ").replace("<", "&lt;") for cell in row] for row in table
+    )
+    lines = [heading, ["---", *["---:"] * (len(heading) - 1)], *body]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
 def document(comparison: "Comparison", *, costs: bool) -> dict[str, Any]:
@@ -109,9 +117,23 @@ def document(comparison: "Comparison", *, costs: bool) -> dict[str, Any]:
             }
             for one in comparison.verdicts
         ],
+        **({"target": _target(comparison.reached, costs=costs)} if comparison.reached else {}),
         "left_out": comparison.left_out,
         "notes": comparison.notes,
     }
+
+
+def _target(found: target.Reached, *, costs: bool) -> dict[str, Any]:
+    """JSON knows no infinity: what was never reached is null."""
+    units = [unit for unit in target.UNITS if costs or unit != "seconds"]
+    groups = {}
+    for name in found.costs:
+        came, of = found.share(name)
+        medians = dict(zip(target.UNITS, found.medians(name), strict=True))
+        told = {unit: medians[unit] if math.isfinite(medians[unit]) else None for unit in units}
+        groups[name] = {"reached": came, "of": of, **told}
+    pairs = [{"first": first, "second": second, "p_holm": p} for first, second, p in found.pairs]
+    return {"curve": found.curve, "value": found.target, "groups": groups, "pairs": pairs}
 
 
 def _group(comparison: "Comparison", group: Group, *, costs: bool) -> dict[str, Any]:
