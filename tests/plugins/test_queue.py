@@ -130,6 +130,14 @@ def test_a_total_is_reached_and_extended(shelf):
     assert [trial.number for trial in queue.trials(*ENDED)] == list(range(8))
 
 
+def test_first_points_come_too_late_for_trials_that_exist(shelf):
+    queue = shelf.begun(0)
+    first = [{"optimizer": "adam", "lr": "0.5"}]
+    queue.extend(2, first)
+    assert queue.not_tried(first) == []
+    assert queue.not_tried([*first, {"lr": "0.25"}, {"lr": "0.125"}]) == [1]
+
+
 def test_the_first_points_are_those_given(shelf):
     queue = shelf.begun(0)
     queue.extend(3, [{"optimizer": "sgd", "momentum": "0.25", "lr": "0.5"}, {"lr": "0.125"}])

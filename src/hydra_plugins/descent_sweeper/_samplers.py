@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import optuna
-from optuna.samplers import BaseSampler, CmaEsSampler, GPSampler, TPESampler
+from optuna.samplers import BaseSampler, CmaEsSampler, TPESampler
 
 from descent.errors import UsageError
 from hydra_plugins.descent_sweeper._annealing import Anneal
@@ -33,7 +33,9 @@ def _tpe(parameters: Sequence[Parameter], settings: dict[str, Any], seed: int) -
 
 
 def _gp(parameters: Sequence[Parameter], settings: dict[str, Any], seed: int) -> BaseSampler:
-    return GPSampler(seed=seed, n_startup_trials=0, deterministic_objective=bool(settings["deterministic"]))
+    from hydra_plugins.descent_sweeper._gaussian import Gaussian  # it imports torch
+
+    return Gaussian(seed, bool(settings["deterministic"]), measures=settings.get("min_improvement", 0.0) > 0)
 
 
 def _cmaes(parameters: Sequence[Parameter], settings: dict[str, Any], seed: int) -> BaseSampler:

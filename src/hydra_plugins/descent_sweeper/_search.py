@@ -254,8 +254,10 @@ def _finished(search: Search) -> Queue | None:
 
 def _goes_further(queue: Queue, search: Search) -> bool:
     """Whether what once ended the study would not end it now."""
-    from hydra_plugins.descent_sweeper._stopping import Stopping
+    from hydra_plugins.descent_sweeper._stopping import Stopping, still_little_left
 
+    if still_little_left(queue.stopped, search.plan.search_knobs):
+        return False
     return Stopping(**search.plan.stopping).reason(queue.trials()) is None
 
 

@@ -2,8 +2,9 @@
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
 
@@ -72,3 +73,19 @@ def _ended(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
     """Without failing, in the order of their ends."""
     ended = [trial for trial in trials if trial.state in (TrialState.COMPLETE, TrialState.PRUNED)]
     return sorted(ended, key=lambda trial: (trial.datetime_complete is None, trial.datetime_complete, trial.number))
+
+
+def little_left(expected: float | None, knobs: Mapping[str, Any]) -> str | None:
+    """Why no further trial of a gp search should begin: what it expects to gain anywhere; None to go on."""
+    if expected is None or expected >= knobs["min_improvement"]:
+        return None
+    return f"expected improvement left {expected:.3g}, below {_wanted(knobs)}"
+
+
+def still_little_left(reason: str | None, knobs: Mapping[str, Any]) -> bool:
+    """Whether that was why a search ended, and the same is asked again."""
+    return bool(reason and reason.startswith("expected improvement") and reason.endswith(_wanted(knobs)))
+
+
+def _wanted(knobs: Mapping[str, Any]) -> str:
+    return f"search.min_improvement={knobs['min_improvement']:g}"

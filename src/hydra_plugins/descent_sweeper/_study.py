@@ -21,7 +21,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 from descent import trials
 from hydra_plugins.descent_sweeper import _samplers, _storages
 from hydra_plugins.descent_sweeper._search_space import Parameter, Point, drawn, named
-from hydra_plugins.descent_sweeper._stopping import Stopping
+from hydra_plugins.descent_sweeper._stopping import Stopping, little_left
 
 LOCK, PLAN = ".study.lock", "study.json"
 Direction = Literal["minimize", "maximize"]
@@ -107,7 +107,17 @@ class Queue:
             self._mark(first, OWNER, asdict(trials.this_process()))
         self.study.sampler = _samplers.sampler_for(sampler, self.parameters, settings, seed, first.number)
         trial = Trial(self.study, first._trial_id)
+        if reason := little_left(self._left(trial), settings):
+            with self._locked():
+                self.stop(reason)
+                self._requeue(first)
+            return None
         return Claim(first.number, self._draw(trial), trial)
+
+    def _left(self, trial: Trial) -> float | None:
+        """What a sampler that measures it expects of this trial at most; the study does not know its point yet."""
+        sampler: Any = self.study.sampler
+        return sampler.left if getattr(sampler, "measures", False) and trial.relative_params is not None else None
 
     def _draw(self, trial: Trial) -> Point:
         """One parameter after another: what an earlier one chose decides which later ones exist."""
