@@ -6,7 +6,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help train test test-slow bench bench-stats bench-search pictures lint type format ui sync lock clean
+.PHONY: help train repro test test-slow bench bench-stats bench-search pictures lint type format ui sync lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -22,6 +22,9 @@ $(READY): requirements.lock
 
 train: $(READY) ## make the environment if need be, then train the default on digits
 	@$(BIN)/python src/train.py $(ARGS)
+
+repro: $(READY) ## run the pipeline of dvc.yaml, what of it has to be run
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/dvc repro $(ARGS)
 
 test: $(READY) ## the default suite: a few minutes, a process for each of two cores
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)

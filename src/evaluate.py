@@ -17,6 +17,7 @@ from descent.arguments import REQUIRED, Argument, script
         Argument("baseline", "bool", False, "train a linear model and a forest on the same data, for comparison"),
         Argument("device", "auto | cpu | cuda", "auto", "where to compute"),
         Argument("json", "str", None, "a file for everything that was measured"),
+        Argument("outputs", "str", None, "a folder for small copies of what was measured, for a pipeline"),
         Argument("predict", "str", None, "a CSV file, a folder of images or a .npy file to predict instead"),
         Argument("out", "str", "predictions.csv", "the file for the predictions"),
     ]

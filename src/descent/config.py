@@ -86,6 +86,7 @@ class Config:
     name: str
     tags: dict[str, str]
     resume: str
+    outputs: str | None
     dry_run: bool
     loader: Loader
     checkpoint: Checkpoint

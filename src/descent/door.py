@@ -21,7 +21,7 @@ from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from descent import advice, processes, rules, sections, stages
+from descent import advice, outputs, processes, rules, sections, stages
 from descent.composition import (
     compose,
     explained,
@@ -75,7 +75,9 @@ def entry_point(task: Task) -> Callable[[], None]:
         config, directory = typed(raw), Path(HydraConfig.get().runtime.output_dir)
         for file in (directory / ".hydra").glob("*.yaml"):
             file.write_text(mask(file.read_text()))
-        return task(config, directory)
+        came_to = task(config, directory)
+        outputs.write_run(config, directory)
+        return came_to
 
     @functools.wraps(task)
     def reported(raw: DictConfig) -> Any:
@@ -167,6 +169,7 @@ def leave_point(directory: Path) -> None:
 def admit(composed: Sequence[DictConfig], trials: int | None = None, workers: int = 1) -> bool:
     """Check every job before the first one starts; with dry_run price them, or so many trials like them, instead."""
     configs = [typed(one) for one in composed]
+    outputs.refuse_place(configs[0].outputs)
     for config in configs:
         if config.one_of_many and config.resume not in ("auto", "never"):
             raise rules.refuse("resume", config.resume, "auto | never in a multirun", "a run goes on alone")

@@ -8,7 +8,7 @@ from typing import Any, cast
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
-from descent import ownership, place, resuming
+from descent import outputs, ownership, place, resuming
 from descent.config import Config
 from descent.ownership import release as leave
 from descent.ownership import release_all as leave_all
@@ -26,7 +26,10 @@ def run(composed: DictConfig, config: Config) -> bool:
         directory = ownership.made(directory)
         with read_write(composed.hydra), open_dict(composed.hydra):
             composed.hydra.run.dir = str(directory)
-    return not resuming.enter(config, directory).finished
+    entered = resuming.enter(config, directory)
+    if entered.finished:
+        outputs.write_run(config, entered.directory)
+    return not entered.finished
 
 
 def sweep(composed: DictConfig) -> Path:

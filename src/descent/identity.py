@@ -17,6 +17,7 @@ from descent.tracking.secrets import mask_values
 FREE = (
     "name",
     "tags",
+    "outputs",
     "tracking",
     "resume",
     "checkpoint",
@@ -63,7 +64,9 @@ NO_PART = {
     "identity.py",
     "interruption.py",
     "lifeline.py",
+    "outputs.py",
     "ownership.py",
+    "pages",
     "place.py",
     "preparing.py",
     "recalling.py",

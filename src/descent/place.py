@@ -51,6 +51,16 @@ class Place:
         return self.state == "finished" and (self.directory / self.results).is_file()
 
     @property
+    def is_copy(self) -> bool:
+        """Whether it is no run's directory but what a pipeline keeps of one."""
+        return not self.created
+
+    def copied(self, directory: Path, name: str, overrides: tuple[str, ...]) -> "Place":
+        """The finished run without what differs from one attempt at it to the next, called by what it came to."""
+        fresh: dict[str, Any] = {"created": "", "resumed": 0, "extended_from": (), "parent": "", "where": ""}
+        return replace(self, directory=directory, local_id=name, overrides=overrides, results=RESULTS, **fresh)
+
+    @property
     def ids(self) -> dict[str, str | None]:
         """By which its record is known, and that of the run it belongs to."""
         return {"local_id": self.local_id, "parent": self.parent or None}

@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from descent.config import Config, located, project_root
+from descent.config import Config, located, project_root, workspace_root
 from descent.data import cache
 from descent.data.manifest import Manifest, plain_settings, shown
 from descent.data.split import Data
@@ -50,7 +50,7 @@ def place_of(config: Config) -> Path:
     """By name and settings, unless a folder was named."""
     wanted = config.dataset.settings["cache"]
     if wanted not in (None, "auto"):
-        return project_root() / str(wanted)
+        return workspace_root() / str(wanted)
     key = hashlib.sha256(json.dumps(settings_of(config), sort_keys=True).encode()).hexdigest()
     return project_root() / FOLDER / config.dataset.choice / key[:DIGITS]
 

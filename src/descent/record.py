@@ -14,8 +14,10 @@ from omegaconf import OmegaConf
 from safetensors.torch import save_model
 from torch import nn
 
+from descent import outputs
 from descent.assembly import Parts
 from descent.config import Config, flat, project_root, source_root
+from descent.data.split import Data, Split
 from descent.durable import write_json
 from descent.errors import DataError
 from descent.outcome import Outcome
@@ -23,8 +25,8 @@ from descent.place import RESULTS, Place
 from descent.rate_search import CURVE, PICTURE
 from descent.reproduction import recording
 from descent.rules import LONGEST_LINE, cut
-from descent.tasks.measures import class_names, confusion
-from descent.tracking import provenance
+from descent.tasks.measures import class_names, confusion, predicted
+from descent.tracking import pipeline, provenance
 from descent.tracking.confusion import confusion_picture
 from descent.tracking.curves import learning_curves
 from descent.tracking.destination import Destination
@@ -44,7 +46,7 @@ MOST_CLASSES = 2000  # of a picture
 
 def run_name(config: Config) -> str:
     """`name model/optimizer/dataset lr=0.1`: what tells runs apart in a list."""
-    told = ("name", "tags", "tracking", "trainer", "experiment", "model", "optimizer", "dataset", "resume")
+    told = ("name", "tags", "tracking", "trainer", "experiment", "model", "optimizer", "dataset", "resume", "outputs")
     given = [override for override in config.overrides if override.lstrip("+~").split("=")[0] not in told]
     plain = ("tags.", "tracking.", "trainer.", "hydra")
     others = [override for override in given if not override.startswith(plain) and override != "seeds=1"]
@@ -76,8 +78,10 @@ def _first_sitting(run: Run, config: Config, parts: Parts, place: Place) -> None
     run.params({**_logged_settings(config), **config.choices, **config.other_choices})
     source = provenance.source_state(root)
     facts = provenance.environment_facts(root)
+    dvc = pipeline.facts(source.commit) if config.tracking.kind != "none" else {}
     run.tags(
         {
+            **dvc,
             **{f"environment.{name}": value for name, value in facts.items()},
             "git_commit": source.commit or "none",
             "git_branch": source.branch or "none",
@@ -101,7 +105,9 @@ def _first_sitting(run: Run, config: Config, parts: Parts, place: Place) -> None
         run.text((directory / ".hydra" / "overrides.yaml").read_text(), "config/overrides.yaml")
     recording.keep(place, config, source, facts, _resolved(config, parts))
     run.artifact(directory / recording.FILE)
-    run.dataset(parts.data.name, parts.data.digest, "training", config.dataset.target or "", _profile(parts))
+    run.dataset(
+        parts.data.name, parts.data.digest, "training", config.dataset.target or "", _profile(config, parts, dvc)
+    )
     run.metrics({"model/parameters": parts.parameters, "model/multiply_adds": parts.multiply_adds}, 0)
     if config.lr_found is not None:
         run.metrics({"lr_found": config.lr_found}, 0)
@@ -121,6 +127,7 @@ def ending(run: Run, config: Config, parts: Parts, outcome: Outcome, directory: 
     np.save(directory / "loss_per_step.npy", np.concatenate(engine.losses))
     write_json(directory / "layers.json", engine.statistics.rows)
     write_json(directory / "history.json", engine.history)
+    outputs.write_table(directory / outputs.PREDICTIONS, predictions(parts))
     if parts.data.encoding:
         write_json(directory / ENCODING, {**parts.data.encoding, "scaling": _scaling(parts)})
     write_json(directory / RESULTS, asdict(outcome))
@@ -144,6 +151,20 @@ def stopping(run: Run, reason: str | None) -> None:
         run.tags({"stopped_because": reason})
     if reason == PRUNED:
         run.tags({"trial_state": "PRUNED"})
+
+
+def predictions(parts: Parts) -> list[dict[str, Any]]:
+    """What was there and what was taken for it, of the split that was measured last; a row for each number."""
+    data, raw = parts.data, torch.cat(parts.engine.outputs)
+    targets = _last_split(data)[1].targets
+    if data.task == "classification":
+        names = class_names(data)
+        pairs = [
+            (names[true], names[guess]) for true, guess in zip(targets.tolist(), predicted(raw).tolist(), strict=True)
+        ]
+    else:  # `loss=value` has no targets
+        pairs = list(zip(targets.flatten().tolist(), raw.flatten().tolist(), strict=False))
+    return [{"actual": actual, "predicted": guess} for actual, guess in pairs]
 
 
 def _pictures(run: Run, config: Config, parts: Parts, outcome: Outcome) -> None:
@@ -191,12 +212,19 @@ def _resolved(config: Config, parts: Parts) -> dict[str, Any]:
     }
 
 
-def _profile(parts: Parts) -> dict[str, Any]:
+def _profile(config: Config, parts: Parts, dvc: dict[str, str]) -> dict[str, Any]:
     data = parts.data
+    known = {"dvc": dvc[key]} if (key := f"{pipeline.PREFIX}deps.{config.dataset.settings['cache']}") in dvc else {}
     sizes = {
         name: len(split) for name, split in (("train", data.train), ("val", data.val), ("test", data.test)) if split
     }
-    return {"samples": sizes, "input_shape": list(data.input_shape), "outputs": data.outputs, "task": data.task}
+    return {
+        "samples": sizes,
+        "input_shape": list(data.input_shape),
+        "outputs": data.outputs,
+        "task": data.task,
+        **known,
+    }
 
 
 def _scaling(parts: Parts) -> dict[str, Any]:
@@ -211,10 +239,15 @@ def _example(parts: Parts) -> np.ndarray:
 
 def _confusion(parts: Parts) -> "Figure":
     """Of the outputs that were measured last: the test split's where there is one."""
-    data, outputs = parts.data, torch.cat(parts.engine.outputs)
-    split = "test" if data.test else "validation" if data.val else "training"
-    counts = confusion(outputs, (data.test or data.val or data.train).targets, data.outputs)
-    return confusion_picture(counts.numpy(), class_names(data), f"{split} split of {data.name}")
+    data, (name, split) = parts.data, _last_split(parts.data)
+    counts = confusion(torch.cat(parts.engine.outputs), split.targets, data.outputs)
+    return confusion_picture(counts.numpy(), class_names(data), f"{name} split of {data.name}")
+
+
+def _last_split(data: Data) -> tuple[str, Split]:
+    """Which was measured last: the test split where there is one."""
+    name = "test" if data.test else "validation" if data.val else "training"
+    return name, data.test or data.val or data.train
 
 
 def _peak_megabytes(config: Config) -> float:

@@ -84,7 +84,7 @@ def command_with(config: Config, words: str) -> str:
 def command(config: Config, *flags: str, **changed: str) -> str:
     """The run's own overrides, but for those under a changed key. Another optimizer has its own lr, or finds it."""
     is_other = "optimizer" in changed
-    replaced = {"resume", *changed, *(["lr"] if is_other and not config.is_searched else [])}
+    replaced = {"resume", "outputs", *changed, *(["lr"] if is_other and not config.is_searched else [])}
     kept = [override for override in config.overrides if not replaced & _keys(override)]
     if config.is_searched and not is_other:
         kept = [override if override != f"lr={FIND}" else f"lr={config.lr}" for override in kept]

@@ -18,7 +18,7 @@ import yaml
 from omegaconf._utils import get_yaml_loader
 
 from descent import rules
-from descent.config import workspace_root
+from descent.config import source_root, workspace_root
 from descent.errors import UsageError
 from descent.place import quoted
 
@@ -94,7 +94,8 @@ def _is_overruled(key: str, later: Sequence[tuple[str, str]]) -> bool:
 
 
 def _read() -> dict[str, Any]:
-    file = next((place / FILE for place in (Path.cwd(), workspace_root()) if (place / FILE).exists()), Path(FILE))
+    places = (Path.cwd(), workspace_root(), source_root())
+    file = next((place / FILE for place in places if (place / FILE).exists()), Path(FILE))
     try:
         found = yaml.load(file.read_text(), Loader=get_yaml_loader())
     except OSError as error:

@@ -16,6 +16,7 @@ from descent.config import Config, parse, project_root, source_root
 from descent.durable import write_json
 from descent.errors import UsageError
 from descent.lifeline import die_with_parent
+from descent.outputs import results_of, write_sweep
 from descent.ownership import held, is_alive, this_process
 from descent.pages import search as search_page
 from descent.pages import studies, surrogates
@@ -47,6 +48,7 @@ __all__ = [
     "project_root",
     "refuse_foreign",
     "reported_epoch",
+    "results_of",
     "run",
     "search_page",
     "source_root",
@@ -57,6 +59,7 @@ __all__ = [
     "with_instead",
     "within_memory",
     "write_json",
+    "write_sweep",
 ]
 
 HISTORY = "history.json"

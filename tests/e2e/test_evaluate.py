@@ -428,7 +428,7 @@ def test_settings_of_today_do_not_count(copied, evaluate):
 BAD = [
     ("", "run: got nothing, allowed a text; set run=…"),
     ("latest", "latest: got latest, allowed key=value"),
-    ("rn=latest", "rn: unknown key; allowed run split baseline device json predict out; did you mean run?"),
+    ("rn=latest", "rn: unknown key; allowed run split baseline device json outputs predict out; did you mean run?"),
     ("run=", "run: got '', allowed a text"),
     ("run=lastest", "run: got lastest, allowed best | latest | a run's id, name or directory; did you mean latest?"),
     ("run=bset", "run: got bset, allowed best | latest | a run's id, name or directory; did you mean best?"),

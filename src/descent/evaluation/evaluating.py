@@ -6,6 +6,7 @@ from typing import Any
 
 from rich.console import Console
 
+from descent import outputs as copies
 from descent import ownership, rules
 from descent.durable import write_json
 from descent.errors import EnvironmentFault
@@ -14,22 +15,35 @@ from descent.evaluation.baselines import baselines
 from descent.evaluation.judging import Verdict, judge
 from descent.evaluation.latency import latency
 from descent.evaluation.mistakes import write_mistakes
-from descent.evaluation.recovering import Recovered, recover
+from descent.evaluation.recovering import Recovered, original, recover
+from descent.place import Place
 from descent.record import MOST_CLASSES, destination, run_name
 from descent.tasks.measures import class_names
 from descent.tracking.confusion import confusion_picture
 from descent.tracking.run import open_run
 
 FOLDER, REPORT = "evaluate", "report.json"
-ONLY_MEASURING = {"split": "test", "baseline": False, "json": None}  # with what they are without being given
+ONLY_MEASURING = {
+    "split": "test",
+    "baseline": False,
+    "json": None,
+    "outputs": None,
+}  # with what they are without being given
 OUT = "predictions.csv"
 
 
 def run(
-    run: str, split: str, baseline: bool, device: str, json: str | None, predict: str | None, out: str
+    run: str,
+    split: str,
+    baseline: bool,
+    device: str,
+    json: str | None,
+    predict: str | None,
+    out: str,
+    outputs: str | None = None,
 ) -> dict[str, Any] | int:
     """What `python src/evaluate.py` does: a report, or the number of rows that were predicted."""
-    given = {"split": split, "baseline": baseline, "json": json}
+    given = {"split": split, "baseline": baseline, "json": json, "outputs": outputs}
     if predict is not None:
         for key, without in ONLY_MEASURING.items():
             if given[key] != without:
@@ -40,7 +54,11 @@ def run(
         raise rules.refuse("out", out, "a file with predict=…", "json=… keeps what is measured")
     if json is not None:
         refuse_folder("json", Path(json))
-    return evaluate(recover(run, device), split, baseline, None if json is None else Path(json))
+    copies.refuse_place(outputs)
+    report = evaluate(recover(run, device), split, baseline, None if json is None else Path(json))
+    if outputs is not None:
+        copies.write_evaluation(outputs, report)
+    return report
 
 
 def evaluate(run: Recovered, split: str, with_baselines: bool, file: Path | None) -> dict[str, Any]:
@@ -60,14 +78,22 @@ def evaluate(run: Recovered, split: str, with_baselines: bool, file: Path | None
         "parameters": run.parameters,
         "baselines": baselines(run, split) if with_baselines else {},
     }
-    with ownership.held(run.place.directory):
-        folder = run.place.directory / FOLDER / split
-        _write(run, verdict, report, folder)
-        where = _log(run, report, folder)
+    where, folder = _kept(run, verdict, report)
     if file is not None:
         _keep(file, report)
     showing.show(Console(), run, verdict, report, where, folder)
     return report
+
+
+def _kept(run: Recovered, verdict: Verdict, report: dict[str, Any]) -> tuple[str, Path | None]:
+    """With the run, and where it is recorded; a pipeline's copy of a run is left as it is."""
+    place = original(run.place)
+    if place is None:
+        return "not tracked", None
+    with ownership.held(place.directory):
+        folder = place.directory / FOLDER / report["split"]
+        _write(run, verdict, report, folder)
+        return _log(run, place, report, folder), folder
 
 
 def refuse_folder(key: str, file: Path) -> None:
@@ -96,7 +122,7 @@ def _write(run: Recovered, verdict: Verdict, report: dict[str, Any], folder: Pat
     write_json(folder / REPORT, report)
 
 
-def _log(run: Recovered, report: dict[str, Any], folder: Path) -> str:
+def _log(run: Recovered, place: Place, report: dict[str, Any], folder: Path) -> str:
     """Into the run's own record, as `evaluate/<split>/…`; where that is."""
     prefix = f"{FOLDER}/{report['split']}"
     metrics = {f"{prefix}/{name}": value for name, value in report["metrics"].items()}
@@ -104,7 +130,7 @@ def _log(run: Recovered, report: dict[str, Any], folder: Path) -> str:
     metrics[f"{FOLDER}/megabytes"] = report["megabytes"]
     for name, found in report["baselines"].items():
         metrics |= {f"{prefix}/{name}/{metric}": value for metric, value in found.items()}
-    place, name = run.place, run_name(run.config)
+    name = run_name(run.config)
     with open_run(destination(run.config), place.directory, name=name, tags={}, **place.ids) as record:
         record.metrics(metrics, run.outcome.epochs - 1)
         record.artifact(folder, FOLDER)

@@ -1,5 +1,6 @@
 """A finished run as it was: its configuration, its data by the same code, and the weights that it reports."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -14,7 +15,7 @@ from descent import assembly, composition, place, rules
 from descent.config import Config, parse, project_root
 from descent.data.split import Data, Split
 from descent.errors import DataError, UsageError
-from descent.finding import WEIGHTS, meant
+from descent.finding import WEIGHTS, meant, runs_under
 from descent.outcome import Outcome, weights_digest
 from descent.place import Place
 from descent.recipe import Recipe
@@ -92,6 +93,23 @@ def known(text: str, device: str = "auto") -> tuple[Place, Config, Outcome]:
     if not run.finished or run.identity is None:
         raise rules.refuse(KEY, text, "a finished run", f"resume={run.local_id[:8]} goes on with it")
     return run, _config_of(run, device), outcome_of(run)
+
+
+def original(run: Place) -> Place | None:
+    """The run itself; of a pipeline's copy the newest with these weights, None where there is none here."""
+    if not run.is_copy:
+        return run
+    weights = _weights_of(run)
+    same = [one for one in runs_under(project_root()) if one.finished and _weights_of(one) == weights]
+    return max(same, key=lambda one: one.created, default=None)
+
+
+def _weights_of(run: Place) -> str | None:
+    """The digest that its results name; those of several trainings name none."""
+    try:
+        return str(json.loads((run.directory / run.results).read_text())["weights_sha256"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _refuse_parent(run: Place) -> None:

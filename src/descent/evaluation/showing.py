@@ -12,12 +12,14 @@ from descent.evaluation.recovering import Recovered
 MOST_CLASSES = 20  # shown; the file has them all
 
 
-def show(console: Console, run: Recovered, verdict: Verdict, report: dict[str, Any], where: str, folder: Path) -> None:
+def show(
+    console: Console, run: Recovered, verdict: Verdict, report: dict[str, Any], where: str, folder: Path | None
+) -> None:
     """Metrics beside those of the baselines, classes, cost, and where everything is."""
     console.print(_metrics(report))
     if verdict.classes:
         console.print(_classes(verdict))
-    for text in (*_cost(run, report), f"run: {where}", f"files: {folder}"):
+    for text in (*_cost(run, report), f"run: {where}", *([f"files: {folder}"] if folder else [])):
         console.print(text, highlight=False, soft_wrap=True, markup=False)
 
 

@@ -17,6 +17,7 @@ from rich.table import Table
 
 from descent import door, trials
 from descent.errors import DescentError, UsageError
+from hydra_plugins.descent_sweeper import _kept
 
 Point = list[str]
 STOPPED = (130, 143)  # by a signal: the rest of the grid is not wanted either
@@ -58,7 +59,20 @@ def run_grid(
     _show(results, directory)
     if failed := [result for result in results if result.value is None]:
         raise SystemExit(failed[-1].exit_code if failed[-1].exit_code in STOPPED else failed[0].exit_code)
+    _keep(results, composed)
     return returns
+
+
+def _keep(results: Sequence[Result], composed: Sequence[DictConfig]) -> None:
+    """Copies for a pipeline, where `outputs=` asks for them."""
+    config = door.typed(composed[0])
+    sign = -1.0 if config.direction == "maximize" else 1.0
+    values = [sign * result.value for result in results if result.value is not None]
+    rows = [
+        _kept.row(number, "COMPLETE", [float(result.value or 0.0)], _kept.point_of(result.point))
+        for number, result in enumerate(results)
+    ]
+    _kept.keep(config, rows, _directory(composed[values.index(min(values))]))
 
 
 def refuse_launcher(config: DictConfig) -> None:

@@ -14,11 +14,12 @@ from rich.table import Table
 
 from descent import door
 from descent.trials import with_instead
+from hydra_plugins.descent_sweeper import _kept
 from hydra_plugins.descent_sweeper._draws import share_of
 from hydra_plugins.descent_sweeper._front import Direction, extended, front
 from hydra_plugins.descent_sweeper._search_space import Parameter, overrides_of
 from hydra_plugins.descent_sweeper._study import ENDED, Queue
-from hydra_plugins.descent_sweeper._worker import HALVED, Plan, log_of
+from hydra_plugins.descent_sweeper._worker import BEST, HALVED, Plan, log_of
 
 SHOWN = 10
 LARGE = 1000.0  # numbers from here on, counts of parameters, are shown without decimals
@@ -187,6 +188,13 @@ def record(run: Any, queue: Queue, plan: Plan) -> None:
         for trial in trials
     ]
     run.text("\n".join(json.dumps(row) for row in rows) + "\n", "study/trials.jsonl")
+
+
+def keep(config: Any, queue: Queue) -> None:
+    """Copies for a pipeline, where `outputs=` asks for them."""
+    ended = sorted(queue.trials(*ENDED), key=lambda trial: trial.number)
+    rows = [_kept.row(one.number, one.state.name, one.values or [], queue.point_of(one)) for one in ended]
+    _kept.keep(config, rows, queue.directory / BEST)
 
 
 def _values_in(plan: Plan, trial: FrozenTrial) -> dict[str, Any]:

@@ -195,7 +195,7 @@ def _aims(settings: Any) -> list[tuple[str, Any]]:
 
 def _of_trials(words: Sequence[str], settings: Any) -> list[str]:
     """Without what only the search is told; the space stays, for its file may choose a model too."""
-    search = [key for key in (*trials.SWEEP_KEYS, "hydra") if key != "space"]
+    search = [key for key in (*trials.SWEEP_KEYS, "hydra", "outputs") if key != "space"]
     kept = [word for word in words if not is_free(word, search)]
     if not settings.sweep["aims"]:
         return kept
@@ -224,7 +224,7 @@ def explore(arguments: Sequence[str], *, hydra_context: HydraContext, config: Di
         _outlook.show(queue, search.plan, search.total)
         ways = "n_trials=… extends it, study=… begins another"
         print(f"finished before: {search.name} has its {queue.ended} trials; {ways}")
-        return _ended(queue)
+        return _ended(search, queue)
     if not door.admit(checked_points(search, compose), search.total, search.workers):
         return []
     try:
@@ -294,14 +294,15 @@ def _run(search: Search) -> list[Any]:
         _outlook.show(queue, plan, search.total)
         _train_the_best(queue, plan, threads)
         queue.close(plan.search_knobs["refit"])
-    return _ended(queue)
+    return _ended(search, queue)
 
 
-def _ended(queue: Queue) -> list[Any]:
+def _ended(search: Search, queue: Queue) -> list[Any]:
     """What a search returns; the exit code tells one that is hopeless."""
     failed = queue.trials(TrialState.FAIL)
     if len(failed) == queue.ended or "max_failures" in (queue.stopped or ""):
         raise SystemExit(1)
+    _outlook.keep(door.typed(search.base), queue)
     return []
 
 

@@ -1,0 +1,42 @@
+"""What a pipeline keeps of a grid or a search: the best point with what it came to, and a row for each."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from descent import door, trials
+
+
+def keep(config: Any, rows: Sequence[Mapping[str, Any]], run: Path | None) -> None:
+    """Rows have `number`, `state`, `objective` and the point; `run` is the directory of the best one."""
+    if config.outputs is None:
+        return
+    finished = [row for row in rows if row["state"] == "COMPLETE" and isinstance(row["objective"], float)]
+    sign = -1.0 if config.direction == "maximize" else 1.0
+    best = min(finished, key=lambda row: (sign * row["objective"], row["number"]), default=None)
+    told: dict[str, Any] = {"trials": len(rows), "finished": len(finished)}
+    if best is not None:
+        point = {key: _number(value) for key, value in best.items() if key not in ("state", "number", "objective")}
+        told |= {"number": best["number"], "objective": best["objective"], "point": point}
+        told |= trials.results_of(run or Path())
+    trials.write_sweep(config, told, rows)
+
+
+def row(number: int, state: str, values: Sequence[float], point: Mapping[str, Any]) -> dict[str, Any]:
+    """Several objectives are told in one cell: which of them is the best nobody says."""
+    objective = values[0] if len(values) == 1 else " ".join(map(repr, values))
+    return {"number": number, "state": state, "objective": objective, **point}
+
+
+def point_of(words: Sequence[str]) -> dict[str, str]:
+    """Of a grid, from its overrides."""
+    return {key: value for key, _, value in (door.mask(word).partition("=") for word in words)}
+
+
+def _number(value: Any) -> Any:
+    for kind in (int, float):
+        try:
+            return kind(value)
+        except (TypeError, ValueError):
+            continue
+    return value
