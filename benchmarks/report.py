@@ -11,7 +11,7 @@ from pathlib import Path
 import rich.table
 from rich.console import Console
 
-BENCH, AUGMENTATION = "make bench", "make bench, augmentation"
+BENCH, AUGMENTATION, SWEEPS = "make bench", "make bench, augmentation", "make bench, sweeps"
 END = "<!-- /generated -->"
 
 

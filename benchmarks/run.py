@@ -1,7 +1,7 @@
 """Speed as ratios, measured side by side.
 
 python benchmarks/run.py                             everything, about a quarter of an hour
-python benchmarks/run.py --only digits --rounds 3    part of it
+python benchmarks/run.py --only digits --rounds 3    part of it (digits mnist cnn startup augmentation sweeps)
 python benchmarks/run.py --save docs/benchmarks.md   and put the tables between the page's markers
 python benchmarks/run.py --quick                     a smoke run: everything once, tiny, its numbers mean nothing
 """
@@ -13,6 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 ROOT = Path(__file__).parents[1]
+PARTS = ("digits", "mnist", "cnn", "startup", "augmentation", "sweeps")
 sys.path.insert(0, str(ROOT / "src"))  # as `python src/train.py` has it: a bare clone is enough
 
 
@@ -24,21 +25,23 @@ def main() -> None:
         import augmentation  # from here on the heavy imports, which read the environment
         import report
         import suite
+        import sweeps
 
-        parts = options.only or (*suite.PARTS, "augmentation")
-        tables = suite.measure(parts, options.rounds, options.quick, options.threads, Path(root))
-        own = augmentation.measure(options.rounds, options.quick) if "augmentation" in parts else []
-    report.show([*tables, *own])
-    for made, mark in ((tables, report.BENCH), (own, report.AUGMENTATION)):
-        if options.save and made:
-            report.save(made, options.save, mark)
+        parts = options.only or PARTS
+        made = {
+            report.BENCH: suite.measure(parts, options.rounds, options.quick, options.threads, Path(root)),
+            report.AUGMENTATION: augmentation.measure(options.rounds, options.quick) if PARTS[-2] in parts else [],
+            report.SWEEPS: sweeps.measure(options.quick, Path(root)) if PARTS[-1] in parts else [],
+        }
+    report.show([table for tables in made.values() for table in tables])
+    for mark, tables in made.items():
+        if options.save and tables:
+            report.save(tables, options.save, mark)
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "--only", nargs="+", choices=["digits", "mnist", "cnn", "startup", "augmentation"], help="parts to run"
-    )
+    parser.add_argument("--only", nargs="+", choices=PARTS, help="parts to run")
     parser.add_argument("--rounds", type=int, default=5, help="pairs a ratio is the median of")
     parser.add_argument("--threads", type=int, help="CPU threads, instead of each work's own")
     parser.add_argument("--quick", action="store_true", help="a smoke run")

@@ -22,8 +22,10 @@ RATIOS = [
     ("small CNN", "ordinary Lightning"),
     ("small CNN", "itself without tracking.steps"),
     ("article's augmentation, 3x32x32", "torchvision, PIL image by image"),
+    ("4 digits trials of 2 epochs, workers=2", "ordinary Lightning, Hydra's own multirun"),
+    ("4 digits trials of 2 epochs: until the best value, pruner=median", "ordinary Lightning, Hydra's own multirun"),
 ]
-MARKS = ("make bench", "make bench, augmentation")
+MARKS = ("make bench", "make bench, augmentation", "make bench, sweeps")
 BETWEEN_MARKS = "".join(f"before\n<!-- generated: {mark} -->\nold\n<!-- /generated -->\nafter\n" for mark in MARKS)
 COMMANDS = ["train.py --help", "train.py optimizer=adm", "train.py: until the first epoch's line"]
 
@@ -35,10 +37,10 @@ def test_a_page_keeps_what_stands_outside_its_markers(tmp_path: Path, monkeypatc
     page = tmp_path / "page.md"
     page.write_text(BETWEEN_MARKS)
     report.save(augmentation.measure(rounds=1, quick=True), page, MARKS[1])
-    first, second, rest = page.read_text().split("<!-- /generated -->")
-    assert "old" in first and "old" not in second and rest == "\nafter\n"
+    first, second, third, rest = page.read_text().split("<!-- /generated -->")
+    assert "old" in first and "old" not in second and "old" in third and rest == "\nafter\n"
     work, against, ratio, *_ = cells(second)[2]
-    assert (work, against) == RATIOS[-1] and float(ratio) > 0
+    assert (work, against) == RATIOS[10] and float(ratio) > 0
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +68,12 @@ def test_every_ratio_is_there_and_finite(page: str, work: str, against: str) -> 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_is_timed(page: str, command: str) -> None:
     assert float(next(row[1] for row in cells(page) if row[0] == command)) > 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("what", ["of 4 trials", "after 10 trials"])
+def test_what_passes_between_two_trials_is_timed(page: str, what: str) -> None:
+    assert math.isfinite(float(next(row[1] for row in cells(page) if row[0] == what)))
 
 
 @pytest.mark.slow
