@@ -10,6 +10,7 @@ import pytest
 import torch
 import yaml
 
+from reference.repository import Repository
 from reference.stored import add, opened
 
 PROJECT = Path(__file__).parents[1]
@@ -23,12 +24,13 @@ PREPARING = [command for command in COMMANDS if command.startswith("python src/p
 READING = [command for command in COMMANDS if re.match(r"python src/(evaluate|diagnose)\.py", command)]
 COMPARING = [command for command in COMMANDS if command.startswith("python src/compare.py runs=")]
 GROUPING = [command for command in COMMANDS if command.startswith("python src/compare.py by=")]
+REPRODUCING = [command for command in COMMANDS if command.startswith("python src/reproduce.py")]
 TARGETS = sorted({target for text in TEXT.values() for target in re.findall(r"`?make ([a-z-]+)", text)})
 LINKS = sorted({(name, link) for name, text in TEXT.items() for link in re.findall(r"\]\(([^)#:]+)\)", text)})
 
 
 def test_every_command_is_of_a_kind_that_is_run_here():
-    known = (*TRAINING, *PREPARING, *READING, *COMPARING, *GROUPING)
+    known = (*TRAINING, *PREPARING, *READING, *COMPARING, *GROUPING, *REPRODUCING)
     others = [command for command in COMMANDS if command not in known and not command.startswith("make ")]
     assert others == []
 
@@ -78,6 +80,14 @@ def test_grouping_commands_work(command, run_here, two_optimizers, monkeypatch):
     monkeypatch.setenv("DESCENT_ROOT", str(two_optimizers))
     answer = run_here(shlex.split(command)[2:], PROJECT / "src" / "compare.py")
     assert answer.code == 0, answer.err
+
+
+@pytest.mark.parametrize("command", REPRODUCING)
+def test_reproducing_commands_work(command, tmp_path):
+    repository = Repository(tmp_path)
+    assert repository.run("train", "epochs=1", "tracking=none").returncode == 0
+    answer = repository.run("reproduce", *shlex.split(command)[2:])
+    assert answer.returncode == 0, answer.stderr
 
 
 @pytest.mark.parametrize("target", TARGETS)

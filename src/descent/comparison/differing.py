@@ -192,6 +192,11 @@ def _environment(a: Account, b: Account) -> list[Change]:
     one, other = dict(a.environment), dict(b.environment)
     if not one or not other:
         one, other = {"torch": a.identity.torch}, {"torch": b.identity.torch}
+    return environment_changes(one, other)
+
+
+def environment_changes(one: Mapping[str, str], other: Mapping[str, str]) -> list[Change]:
+    """Libraries that numbers come from first, then the processor, then the rest."""
     changed = [name for name in {**one, **other} if one.get(name) != other.get(name)]
     ranked = sorted(changed, key=lambda name: (name not in DECIDING, name not in CPU, name))
     return [Change(_kind(name), name, one.get(name, MISSING), other.get(name, MISSING)) for name in ranked]

@@ -52,7 +52,7 @@ def rerun(order: Order) -> None:
     from descent import place, signatures
     from descent.config import parse, varied
 
-    config = parse(OmegaConf.create(order.composed), order.choices, order.overrides, one_of_many=True)
+    config = parse(OmegaConf.create(order.composed), order.choices, order.overrides, one_of_many=order.many)
     signatures.check(config)
     directory = Path(order.directory)
     for total in order.totals:
