@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run as MlflowRun
 
-PAGE = 1000
+PAGE = 250  # larger ones are no quicker and take more memory
 PARENT = "mlflow.parentRunId"
 
 
