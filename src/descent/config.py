@@ -87,6 +87,7 @@ class Config:
     tags: dict[str, str]
     resume: str
     outputs: str | None
+    register: str | None
     dry_run: bool
     loader: Loader
     checkpoint: Checkpoint

@@ -331,6 +331,15 @@ def _tracking(settings: Mapping[str, Any]) -> None:
     tracking = settings["tracking"]
     if tracking["kind"] == "server" and not tracking["uri"] and not os.environ.get("MLFLOW_TRACKING_URI"):
         raise refuse("tracking.uri", "nothing", "an address", "set tracking.uri=http://… or MLFLOW_TRACKING_URI")
+    if not settings.get("register"):
+        return
+    if tracking["kind"] == "none" or not tracking["model"]:
+        without = "tracking=none" if tracking["kind"] == "none" else "tracking.model=false"
+        raise refuse("register", settings["register"], f"nothing with {without}", "a registered model is a tracked one")
+    if settings["seeds"] > 1 or (settings["folds"] > 1 and settings["fold"] is None):
+        raise refuse(
+            "register", settings["register"], "one training", "python src/evaluate.py register=… takes any of them"
+        )
 
 
 def _loader(settings: Mapping[str, Any]) -> None:

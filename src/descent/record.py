@@ -25,6 +25,7 @@ from descent.place import RESULTS, Place
 from descent.rate_search import CURVE, PICTURE
 from descent.reproduction import recording
 from descent.rules import LONGEST_LINE, cut
+from descent.tasks.answering import answer
 from descent.tasks.measures import class_names, confusion, predicted
 from descent.tracking import pipeline, provenance
 from descent.tracking.confusion import confusion_picture
@@ -142,7 +143,9 @@ def ending(run: Run, config: Config, parts: Parts, outcome: Outcome, directory: 
     if config.tracking.pictures:
         _pictures(run, config, parts, outcome)
     if config.tracking.model:
-        log_model(run, nn.Sequential(engine.scaling, engine.model).cpu().eval(), _example(parts))
+        log_model(
+            run, nn.Sequential(engine.scaling, engine.model, answer(parts.data.task)).cpu().eval(), _example(parts)
+        )
 
 
 def stopping(run: Run, reason: str | None) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from descent import assembly, diagnosing, rate_search, record, repeats, report, resuming
+from descent import assembly, diagnosing, rate_search, record, registering, repeats, report, resuming
 from descent.callbacks.progress import progress
 from descent.config import Config
 from descent.data.split import Data
@@ -22,7 +22,7 @@ def train(config: Config, directory: Path, after_each: repeats.AfterEach | None 
     """Train, test, record and report; returns the objective of the reported weights, the mean over seeds and folds."""
     if config.repeated:
         return repeats.train_all(config, directory, train_one, after_each)
-    return train_one(config, directory).objective
+    return registering.after_training(config, directory, train_one(config, directory).objective)
 
 
 def train_one(

@@ -94,7 +94,7 @@ class CameTo:
 
 def run(trial: Trial) -> CameTo:
     """Train it in its directory, going on with what stands there."""
-    from descent import entering, record, resuming, training
+    from descent import entering, record, registering, resuming, training
     from descent.watching import PRUNED
 
     composed = composition.compose(trial.overrides, trial.searchpath, trial.primary)
@@ -110,6 +110,8 @@ def run(trial: Trial) -> CameTo:
             return _came_to_together(trial, config)
         name = cut(trial.name, record.LONGEST_NAME)
         outcome = training.train_one(config, trial.directory, data, trial.parent, _watch(trial, config), name)
+        if trial.tested:
+            registering.after_training(config, trial.directory, outcome.objective)
     finally:
         entering.leave(trial.directory)
     values = _values(trial, config, outcome.objective, outcome.metrics)
@@ -259,6 +261,8 @@ def _write_configuration(trial: Trial, config: Config, composed: DictConfig) -> 
     folder.mkdir(exist_ok=True)
     (folder / "config.yaml").write_text(mask(OmegaConf.to_yaml(composition.without_hydra(composed))))
     (folder / "overrides.yaml").write_text(mask(OmegaConf.to_yaml(list(config.overrides))))
+    runtime = {"cwd": str(Path.cwd()), "choices": dict(composed.hydra.runtime.choices)}
+    (folder / "hydra.yaml").write_text(mask(OmegaConf.to_yaml({"hydra": {"runtime": runtime}})))
 
 
 def _watch(trial: Trial, config: Config) -> "list[Method]":

@@ -7,7 +7,7 @@ from typing import Any
 from rich.console import Console
 
 from descent import outputs as copies
-from descent import ownership, rules
+from descent import ownership, registering, rules
 from descent.durable import write_json
 from descent.errors import EnvironmentFault
 from descent.evaluation import predicting, showing
@@ -23,17 +23,16 @@ from descent.tracking.confusion import confusion_picture
 from descent.tracking.run import open_run
 
 FOLDER, REPORT = "evaluate", "report.json"
-ONLY_MEASURING = {
-    "split": "test",
-    "baseline": False,
-    "json": None,
-    "outputs": None,
-}  # with what they are without being given
+# What is not for predictions, with what it is without being given.
+ONLY_MEASURING = {"split": "test", "baseline": False, "json": None, "outputs": None, "register": None}
 OUT = "predictions.csv"
 
 
 def run(
-    run: str,
+    run: str | None,
+    model: str | None,
+    register: str | None,
+    force: bool,
     split: str,
     baseline: bool,
     device: str,
@@ -43,7 +42,10 @@ def run(
     outputs: str | None = None,
 ) -> dict[str, Any] | int:
     """What `python src/evaluate.py` does: a report, or the number of rows that were predicted."""
-    given = {"split": split, "baseline": baseline, "json": json, "outputs": outputs}
+    run = _meant(run, model)
+    if force and register is None:
+        raise rules.refuse("force", "true", "with register=…", "it decides about a champion")
+    given = {"split": split, "baseline": baseline, "json": json, "outputs": outputs, "register": register}
     if predict is not None:
         for key, without in ONLY_MEASURING.items():
             if given[key] != without:
@@ -55,10 +57,24 @@ def run(
     if json is not None:
         refuse_folder("json", Path(json))
     copies.refuse_place(outputs)
-    report = evaluate(recover(run, device), split, baseline, None if json is None else Path(json))
+    recovered = recover(run, device)
+    report = evaluate(recovered, split, baseline, None if json is None else Path(json))
     if outputs is not None:
         copies.write_evaluation(outputs, report)
+    if register is not None:
+        registering.register(recovered, register, force)
     return report
+
+
+def _meant(run: str | None, model: str | None) -> str:
+    """The run, by itself or by the name of its model."""
+    if run is not None and model is not None:
+        raise rules.refuse("model", model, "nothing with run=…", "a model is that of its run")
+    if model is not None:
+        return registering.named(model)
+    if run is None:
+        raise rules.refuse("run", "nothing", "a text", "set run=…")
+    return run
 
 
 def evaluate(run: Recovered, split: str, with_baselines: bool, file: Path | None) -> dict[str, Any]:

@@ -35,6 +35,7 @@ _PREFERRED = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",  # 7 by default; what fails is tried again by ourselves, later
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
     "GIT_PYTHON_REFRESH": "quiet",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
 }
 
 

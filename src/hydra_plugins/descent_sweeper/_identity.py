@@ -15,7 +15,7 @@ from hydra_plugins.descent_sweeper._study import differences, read_plan
 
 # What may differ from one sitting to the next: how much, how long, by whom, and how it is called.
 FREE: tuple[str, ...] = (*trials.SWEEP_KEYS, "name", "tags", "tracking", "resume", "checkpoint", "dry_run", "threads")
-FREE += ("loader.workers", "hydra", "outputs", "seed", "space.n_trials")
+FREE += ("loader.workers", "hydra", "outputs", "seed", "space.n_trials", "register")
 BOUND = ("space=",)  # a space file may bring more than its space
 SAMPLER_FREE = ("choice", "allowed", "patience", "min_improvement", "target", "start", "refit")
 MUST, MAY = ("space", "fixed", "objective", "seed"), ("sampler", "pruner")

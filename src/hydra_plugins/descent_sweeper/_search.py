@@ -195,7 +195,7 @@ def _aims(settings: Any) -> list[tuple[str, Any]]:
 
 def _of_trials(words: Sequence[str], settings: Any) -> list[str]:
     """Without what only the search is told; the space stays, for its file may choose a model too."""
-    search = [key for key in (*trials.SWEEP_KEYS, "hydra", "outputs") if key != "space"]
+    search = [key for key in (*trials.SWEEP_KEYS, "hydra", "outputs", "register") if key != "space"]
     kept = [word for word in words if not is_free(word, search)]
     if not settings.sweep["aims"]:
         return kept
@@ -292,7 +292,7 @@ def _run(search: Search) -> list[Any]:
             if number:
                 raise Interrupted(number, GOES_ON)
         _outlook.show(queue, plan, search.total)
-        _train_the_best(queue, plan, threads)
+        _train_the_best(queue, plan, threads, settings.register)
         queue.close(plan.search_knobs["refit"])
     return _ended(search, queue)
 
@@ -306,7 +306,7 @@ def _ended(search: Search, queue: Queue) -> list[Any]:
     return []
 
 
-def _train_the_best(queue: Queue, plan: Plan, threads: int) -> None:
+def _train_the_best(queue: Queue, plan: Plan, threads: int, name: str | None) -> None:
     """Once more, as an ordinary run: it is tested, and keeps its model and pictures."""
     best = _outlook.best_of(queue.trials(), plan.directions[0]) if len(plan.directions) == 1 else None
     if best is None:
@@ -316,6 +316,7 @@ def _train_the_best(queue: Queue, plan: Plan, threads: int) -> None:
         reported = trials.reported_epoch(queue.directory / str(best.number))
         words += [f"epochs={reported + 1}", "dataset.val_fraction=0", "objective=auto", "direction=auto"]
         words += ["folds=1", "fold=null"]  # every part is trained on
+    words += [f"register={name}"] if name else []
     what = "training and validation data" if plan.search_knobs["refit"] else "the same data"
     print(f"the best, #{best.number}, once more on {what}, and tested:", flush=True)
     if code := started(plan, threads, best=words).wait():

@@ -1,0 +1,97 @@
+"""A finished run's model gets a name, and the name's champion moves only to one that is surely better."""
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from descent.comparison.summary import t_quantile
+from descent.config import Config, project_root
+from descent.errors import EnvironmentFault
+from descent.evaluation.judging import values_of
+from descent.evaluation.recovering import Recovered, recover
+from descent.record import destination
+from descent.tracking.destination import Destination
+from descent.tracking.outbox import stored_id
+from descent.tracking.registry import CHAMPION, Registry, Version
+
+# Settings of the data that leave the test samples as they are.
+ITS_OWN = {f"dataset.{key}" for key in ("fraction", "val_fraction", "val_split", "scaling", "cache", "root", "path")}
+ITS_OWN |= {f"dataset.{key}" for key in ("download", "verify", "scratch", "in_memory")}
+Scores = npt.NDArray[np.float64]
+
+
+def after_training(config: Config, directory: Path, objective: float) -> float:
+    """What `register=<name>` asks for at the end of a run; the objective that it came to."""
+    if config.register:
+        register(recover(str(directory), config.device), config.register, force=False)
+    return objective
+
+
+def register(run: Recovered, name: str, force: bool) -> None:
+    """Add the run's model to the registry, and say whether it is the champion now and why."""
+    run_id = stored_id(run.place.directory)
+    registry = Registry(destination(run.config))
+    if run_id is None:
+        raise EnvironmentFault("register: the store does not know the run yet; `make sync` ships it, then evaluate.py")
+    version = registry.add(name, run_id)
+    champion = registry.champion(name)
+    is_better, why = _judged(run, registry, champion, version)
+    if is_better or force:
+        registry.crown(version)
+    said = f"is the {CHAMPION} now" if is_better or force else f"does not become the {CHAMPION}"
+    if champion and champion.number == version.number:
+        said = f"is the {CHAMPION} already"
+    print(f"registered: {name} version {version.number} {said}: {why}")
+
+
+def named(text: str) -> str:
+    """The run that a registered model is of, as `run=` takes it."""
+    found = Registry(Destination("local", None, "descent", project_root())).find(text)
+    return found.tags.get("local_id") or found.run_id
+
+
+def _judged(run: Recovered, registry: Registry, champion: Version | None, version: Version) -> tuple[bool, str]:
+    """Sample by sample on the same data, where both have never seen them."""
+    if champion is None:
+        return True, "the first of its name"
+    if champion.number == version.number:
+        return False, "the same run"
+    split = "test" if run.data.test else "val"
+    if champion.tags.get("dataset_sha256") != run.data.digest or _held_out(champion) != _held_out(version):
+        return False, f"version {champion.number} was made of other data or another split; force=true moves it"
+    part = run.split(split)
+    targets = part.targets.numpy()
+    own = _scores(run, values_of(run, run.outputs(part.inputs)), targets)
+    other = _scores(run, registry.predictor(champion)(_numbers(part.inputs.numpy())), targets)
+    mean, low, high = paired(own - other)
+    what = "accuracy" if run.is_classifier else "less squared error"
+    sure = f"({low:+.4f} to {high:+.4f}) over version {champion.number} on {len(targets)} {split} samples"
+    ahead = f"{what} {mean:+.4f} {sure}"
+    return low > 0, ahead if low > 0 else f"{ahead}; force=true moves it"
+
+
+def _held_out(version: Version) -> dict[str, str]:
+    """What decides which samples a run is tested on, and how they look to its model."""
+    return {key: value for key, value in version.params.items() if key.startswith("dataset.") and key not in ITS_OWN}
+
+
+def paired(differences: Scores) -> tuple[float, float, float]:
+    """The mean difference and its 95 % interval."""
+    mean, n = float(differences.mean()), len(differences)
+    if n < 2:
+        return mean, float("-inf"), float("inf")
+    half = t_quantile(0.975, n - 1) * float(differences.std(ddof=1)) / n**0.5
+    return mean, mean - half, mean + half
+
+
+def _scores(run: Recovered, values: npt.NDArray[np.float64], targets: npt.NDArray[np.float64]) -> Scores:
+    """One a sample, larger is better."""
+    if run.is_classifier:
+        return np.asarray(values.argmax(1) == targets.reshape(-1), dtype=np.float64)
+    return np.asarray(-((values - targets.reshape(values.shape)) ** 2).mean(1))
+
+
+def _numbers(inputs: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
+    """As the model's signature has it."""
+    return inputs if inputs.dtype == np.int64 else inputs.astype(np.float32)
