@@ -11,7 +11,6 @@ from pathlib import Path
 import mlflow
 import numpy as np
 import pytest
-import torch
 from hydra.core.global_hydra import GlobalHydra
 from PIL import Image
 from sklearn.metrics import accuracy_score, mean_absolute_error, precision_recall_fscore_support
