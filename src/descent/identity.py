@@ -65,6 +65,7 @@ NO_PART = {
     "identity.py",
     "interruption.py",
     "lifeline.py",
+    "origin.py",
     "outputs.py",
     "ownership.py",
     "pages",

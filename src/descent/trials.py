@@ -16,6 +16,7 @@ from descent.config import Config, parse, project_root, source_root
 from descent.durable import write_json
 from descent.errors import UsageError
 from descent.lifeline import die_with_parent
+from descent.origin import Origin, origin_of
 from descent.outputs import results_of, write_sweep
 from descent.ownership import held, is_alive, this_process
 from descent.pages import search as search_page
@@ -36,6 +37,7 @@ __all__ = [
     "SWEEP_DEFAULTS",
     "SWEEP_KEYS",
     "CameTo",
+    "Origin",
     "Trial",
     "can_be_built",
     "curve_of",
@@ -44,6 +46,7 @@ __all__ = [
     "graphics_cards",
     "held",
     "is_alive",
+    "origin_of",
     "progress",
     "project_root",
     "refuse_foreign",

@@ -18,12 +18,21 @@ from optuna.trial import TrialState
 
 from descent import door, trials
 from descent.errors import Interrupted, UsageError
-from hydra_plugins.descent_sweeper import _front, _outlook, _pruners, _report, _samplers, _spaces, _storages
+from hydra_plugins.descent_sweeper import (
+    _front,
+    _origins,
+    _outlook,
+    _pruners,
+    _report,
+    _samplers,
+    _spaces,
+    _storages,
+)
 from hydra_plugins.descent_sweeper._grid import composed_point, refuse_launcher
 from hydra_plugins.descent_sweeper._identity import changes, facts_of, is_free, name_of, refuse_another
 from hydra_plugins.descent_sweeper._leader import Leader, started
 from hydra_plugins.descent_sweeper._search_space import Parameter, Point, every_point, overrides_of, size
-from hydra_plugins.descent_sweeper._study import PLAN, Queue
+from hydra_plugins.descent_sweeper._study import PLAN, Queue, read_plan
 from hydra_plugins.descent_sweeper._worker import HALVED, Plan
 
 DEFAULT_TRIALS = 20
@@ -225,11 +234,12 @@ def explore(arguments: Sequence[str], *, hydra_context: HydraContext, config: Di
         ways = "n_trials=… extends it, study=… begins another"
         print(f"finished before: {search.name} has its {queue.ended} trials; {ways}")
         return _ended(search, queue)
-    if not door.admit(checked_points(search, compose), search.total, search.workers):
+    composed = checked_points(search, compose)
+    if not door.admit(composed, search.total, search.workers):
         return []
     try:
         with _storages.answering(search.plan.storage):
-            return _run(search)
+            return _run(search, composed)
     except KeyboardInterrupt:
         raise Interrupted(signal.SIGINT, GOES_ON) from None
 
@@ -273,16 +283,20 @@ def _opened(plan: Plan, parameters: Sequence[Parameter]) -> Queue:
     return queue
 
 
-def _run(search: Search) -> list[Any]:
+def _run(search: Search, composed: Sequence[DictConfig]) -> list[Any]:
+    origin = trials.origin_of([search.base, *composed])
     with trials.held(search.directory, "choose another study with study=…"):
-        plan = _begun(search)
+        plan, codes = _begun(search, origin)
         queue = _opened(plan, search.parameters)
+        notes = _origins.notes(queue.trials(), codes, plan.code)
+        print("".join(f"{note}\n" for note in notes), end="", flush=True)
         queue.begin_sitting(search.facts)
         if search.plan.search != "grid" and (tried := queue.not_tried(search.first)):
             print(f"note: search.start: trial {tried[0]} exists and began elsewhere; study=… begins another study")
         queue.extend(search.total, search.first)
         settings = door.typed(search.base)
         with trials.study_run(settings, search.directory, plan.parent, search.name, search.facts) as run:
+            run.tags({"other_code": " ".join(notes)} if notes else {})
             announced = _outlook.Announcer(queue, search.total, plan.directions)
             threads = _threads(settings, search.workers)
             cards = trials.graphics_cards() if settings.device != "cpu" else []
@@ -323,18 +337,21 @@ def _train_the_best(queue: Queue, plan: Plan, threads: int, name: str | None) ->
         raise SystemExit(code)
 
 
-def _begun(search: Search) -> Plan:
-    """The plan with the study's run, which its first leader has named; refused where the study is another."""
+def _begun(search: Search, origin: trials.Origin) -> tuple[Plan, _origins.Codes]:
+    """The plan with the study's run, which its first leader has named, and the codes that its trials are made with."""
     earlier = refuse_another(search.directory, search.name, search.facts)
+    plan = _of_study(search, earlier["parent"] if earlier else uuid.uuid4().hex).plan
     if earlier is None:
-        plan = _of_study(search, uuid.uuid4().hex).plan
-        kept: dict[str, Any] = {"points": search.first} if search.plan.search == "grid" else {}
-        kept |= {"parent": plan.parent, "storage": _storages.shown(plan.storage)}
-        trials.write_json(search.directory / PLAN, {"facts": search.facts, **kept})
-        return plan
-    for line in changes(earlier, search.facts):
-        print(line)
-    return _of_study(search, earlier["parent"]).plan
+        earlier = {"facts": search.facts, "parent": plan.parent, "storage": _storages.shown(plan.storage)}
+        earlier |= {"points": search.first} if plan.search == "grid" else {}
+    else:
+        _origins.refuse_other_data(earlier, origin.data, search.name)
+        for line in changes(earlier, search.facts):
+            print(line)
+    known = {**earlier, **_origins.kept(earlier, origin)}
+    if known != read_plan(search.directory):
+        trials.write_json(search.directory / PLAN, known)
+    return replace(plan, code=_origins.mark_of(origin.code)), known["codes"]
 
 
 def _threads(settings: Any, workers: int) -> int:

@@ -55,6 +55,7 @@ class Queue:
         self.directory, self.parameters = directory, tuple(parameters)
         self._distributions = {one.name: _samplers.distribution(one) for one in parameters}
         self._where, self._name = storage, name
+        self.code = ""  # the mark of what this process makes trials with
         self._storage: BaseStorage
         self.study: Study
 
@@ -104,7 +105,7 @@ class Queue:
                 return None
             first = min(waiting, key=lambda trial: trial.number)
             self._storage.set_trial_state_values(first._trial_id, TrialState.RUNNING)
-            self._mark(first, OWNER, asdict(trials.this_process()))
+            self._mark(first, OWNER, {**asdict(trials.this_process()), "code": self.code})
         self.study.sampler = _samplers.sampler_for(sampler, self.parameters, settings, seed, first.number)
         trial = Trial(self.study, first._trial_id)
         if reason := little_left(self._left(trial), settings):
@@ -141,7 +142,9 @@ class Queue:
     def recover(self) -> list[int]:
         """Trials whose worker is gone go back into the queue; returns their numbers."""
         with self._locked():
-            orphans = [trial for trial in self.trials(TrialState.RUNNING) if not _is_owned(trial)]
+            gone = {trial.number for trial in self.trials(TrialState.RUNNING) if not _is_owned(trial)}
+            # Read again: one may have told its end, and ended, between the first look and the look for its process.
+            orphans = [trial for trial in self.trials(TrialState.RUNNING) if trial.number in gone] if gone else []
             for trial in orphans:
                 self._requeue(trial)
         return [trial.number for trial in orphans]

@@ -42,6 +42,7 @@ class Plan:
     searchpath: list[str] = field(default_factory=list)  # where else than in conf/ choices lie
     primary: list[str] = field(default_factory=list)  # another folder and file than conf/config.yaml
     total: int = sys.maxsize  # trials from this number on are not wanted now
+    code: str = ""  # the mark of what trials are made with now
     storage: str = "journal"
     name: str = "descent"  # of the study, in its storage
 
@@ -91,6 +92,7 @@ def work(plan: Plan) -> int:
     from hydra_plugins.descent_sweeper._study import Queue
 
     queue, stopping = Queue(Path(plan.directory), plan.space, plan.storage, plan.name), Stopping(**plan.stopping)
+    queue.code = plan.code
     queue.open()
     queue.study.pruner = pruner_for(plan.pruner, plan.pruner_knobs)
     while claim := queue.claim(plan.search, plan.search_knobs, plan.seed, stopping, plan.total):
