@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 PROJECT = Path(__file__).parents[2]
 THEIRS = """
 import torch
@@ -27,6 +29,7 @@ def searched(root, total):
     return subprocess.run(command, cwd=root, env=env, capture_output=True, text=True)
 
 
+@pytest.mark.slow  # three searches
 def test_other_code_is_named_and_other_data_refused(tmp_path):
     (tmp_path / "conf" / "model").mkdir(parents=True)
     (tmp_path / "conf" / "model" / "theirs.yaml").write_text("_target_: their_module.Theirs\n")

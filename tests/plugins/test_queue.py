@@ -1,5 +1,6 @@
 """The queue, on every storage: each trial is run by one worker at a time, and none is lost, whoever is killed."""
 
+import hashlib
 import json
 import multiprocessing
 import os
@@ -37,9 +38,10 @@ class Shelf:
     directory: Path
     storage: str
 
-    def queue(self):
-        name = _storages.name_in(self.storage, "study", self.directory.name)
-        return Queue(self.directory, SPACE, self.storage, name)
+    def queue(self, kind=Queue):
+        mark = hashlib.sha256(str(self.directory).encode()).hexdigest()  # names of directories begin alike
+        name = _storages.name_in(self.storage, "study", mark)
+        return kind(self.directory, SPACE, self.storage, name)
 
     def begun(self, total):
         queue = self.queue()
@@ -47,8 +49,8 @@ class Shelf:
         queue.extend(total, [])
         return queue
 
-    def joined(self):
-        queue = self.queue()
+    def joined(self, kind=Queue):
+        queue = self.queue(kind)
         queue.open()
         return queue
 
@@ -200,6 +202,34 @@ def test_a_trial_of_a_living_worker_stays(shelf):
     queue = shelf.begun(1)
     queue.claim("random", {}, 0, NEVER)
     assert queue.recover() == []
+
+
+def test_a_trial_that_ends_with_its_worker_between_two_looks_stays_ended(shelf):
+    shelf.begun(1)
+    claimed, may_end = PROCESSES.Event(), PROCESSES.Event()
+
+    def claim_and_end():
+        queue = shelf.joined()
+        claim = queue.claim("random", {}, 0, NEVER)
+        claimed.set()
+        may_end.wait()
+        queue.finish(claim, TrialState.COMPLETE, [1.0])
+
+    class Late(Queue):
+        """The worker ends after the first look at the trials and before the look for its process."""
+
+        def trials(self, *states):
+            found = super().trials(*states)
+            may_end.set()
+            worker.join()
+            return found
+
+    queue = shelf.joined(Late)
+    worker = started(claim_and_end)
+    claimed.wait()
+    assert queue.recover() == []
+    (trial,) = queue.trials()
+    assert (trial.state, trial.value) == (TrialState.COMPLETE, 1.0)
 
 
 def test_a_trial_that_ends_its_process_too_often_is_failed(shelf):
