@@ -13,6 +13,7 @@ KEY = "resume"
 WORDS = ("auto", "never")
 LATEST, BEST = "latest", "best"
 WEIGHTS = "weights.safetensors"
+STUDY = "study.json"  # marks the directory of a search
 SHORTEST_PREFIX = 8
 FOLDERS = ("runs", "sweeps")
 SHOWN = 3  # of the newest runs, where none is meant
@@ -128,9 +129,19 @@ def _at(path: Path, key: str) -> Place | None:
     if not path.is_dir():
         return None
     found = place.read(path.resolve())
+    if found is None and key != KEY and (path / STUDY).is_file():
+        return _best_of_study(path, key)
     if found is None and len(path.parts) > 1:
         raise rules.refuse(key, path, "a run's directory", f"there is no {place.FILE} in it")
     return found
+
+
+def _best_of_study(path: Path, key: str) -> Place:
+    """A search's best point, trained once more when the search has ended."""
+    if found := place.read((path / "best").resolve()):
+        return found
+    hint = "a search trains its best when it ends; name one of its trials' directories"
+    raise rules.refuse(key, path, "a run's directory", hint)
 
 
 def _by_id(run: Place, text: str) -> bool:

@@ -132,6 +132,15 @@ def test_no_knob_of_the_search_is_a_param_of_a_trial(runs):
         assert not {"n_trials", "workers", "study", "search", "search.patience", "pruner"} & set(one.data.params)
 
 
+def test_the_studys_directory_is_evaluated_as_its_best(study):
+    root, directory, _ = study
+    command = [sys.executable, str(PROJECT / "src" / "evaluate.py"), f"run={directory}"]
+    env = {**os.environ, "DESCENT_ROOT": str(root)}
+    done = subprocess.run(command, cwd=root, env=env, capture_output=True, text=True, timeout=300)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (directory / "best" / "evaluate" / "test" / "report.json").exists()
+
+
 def test_the_same_command_again_says_that_it_is_finished(study):
     root, directory, _ = study
     before = sorted(path.name for path in directory.iterdir())

@@ -45,6 +45,17 @@ def test_by_directory(runs, tmp_path, monkeypatch):
     assert find_run("sweeps/2026-many/3", tmp_path / "elsewhere") == runs["point"]
 
 
+def test_a_study_is_its_best(tmp_path, composed):
+    study = tmp_path / "sweeps" / "tpe-1"
+    study.mkdir(parents=True)
+    (study / "study.json").write_text("{}")
+    with pytest.raises(UsageError, match="a search trains its best when it ends"):
+        find_run(str(study), tmp_path, key="run")
+    (study / "best").mkdir()
+    best = place.begin(study / "best", composed("name=best"))
+    assert find_run(str(study), tmp_path, key="run") == best
+
+
 def test_one_that_was_put_aside_by_its_directory(runs, tmp_path):
     assert find_run(str(runs["aside"].directory), tmp_path) == runs["aside"]
 

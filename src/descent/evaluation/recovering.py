@@ -124,7 +124,7 @@ def _refuse_parent(run: Place) -> None:
 def _config_of(run: Place, device: str) -> Config:
     """As it was composed, from the run's own directory; composed anew where nothing was kept there."""
     kept = run.directory / ".hydra"
-    if (kept / "config.yaml").exists():
+    if (kept / "hydra.yaml").exists():  # a search's trials have none
         raw = cast(DictConfig, OmegaConf.load(kept / "config.yaml"))
         runtime = cast(Any, OmegaConf.load(kept / "hydra.yaml")).hydra.runtime
         choices = runtime.choices
