@@ -6,7 +6,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help train repro test test-slow bench bench-stats bench-search pictures lint type format ui sync lock clean
+.PHONY: help train repro test test-slow bench bench-stats bench-search pictures browser lint type format ui sync lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -30,7 +30,7 @@ test: $(READY) ## the default suite: a few minutes, a process for each of two co
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 test-slow: $(READY) ## storms, many subprocesses, real servers
-	@$(BIN)/python -m pytest -m slow $(ARGS)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m slow $(ARGS)
 
 bench: $(READY) ## speed as ratios, measured side by side
 	@$(BIN)/python benchmarks/run.py $(ARGS)
@@ -44,6 +44,9 @@ bench-stats: $(READY) ## how often comparisons are wrong, and how fast they read
 pictures: $(READY) ## draw the pictures of docs/ anew
 	@$(BIN)/python examples/augmentation.py docs/pictures/augmentation.png
 	@$(BIN)/python examples/pace.py docs/pictures
+
+browser: ## Chromium for the tests of pages, from Debian where there is none
+	@command -v chromium >/dev/null || { apt-get -qq update && apt-get -qq install -y --no-install-recommends chromium >/dev/null; }
 
 lint: $(READY) ## ruff: style and formatting
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

@@ -327,5 +327,5 @@ if postgres.is_here():
         with pytest.raises(EnvironmentFault) as refusal:
             _storages.refuse_away(f"postgresql://me:hidden@/db?host={tmp_path}")
         said = str(refusal.value)
-        assert said.startswith(f"storage: postgresql:///db?host={tmp_path}"[:60])
+        assert said.startswith("storage: postgresql:///db?host=%2Ftmp%2F") and " is away: " in said
         assert "hidden" not in said and len(said) <= 200 and "\n" not in said
