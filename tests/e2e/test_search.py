@@ -150,6 +150,20 @@ def test_the_same_command_again_says_that_it_is_finished(study):
     assert sorted(path.name for path in directory.iterdir()) == before
 
 
+def test_a_finished_study_is_told_without_torch_and_without_a_worker(study, monkeypatch):
+    """A worker would tell its imports too, in workers.log."""
+    root, directory, _ = study
+    log = directory / "logs" / "workers.log"
+    before = log.stat().st_size
+    monkeypatch.setenv("PYTHONPROFILEIMPORTTIME", "1")
+    answer = run(root, *SEARCH)
+    assert "finished before" in answer.stdout
+    imported = {line.rpartition("|")[2].strip().partition(".")[0] for line in answer.stderr.splitlines()}
+    assert "optuna" in imported
+    assert not imported & {"torch", "pytorch_lightning", "mlflow", "sklearn"}
+    assert log.stat().st_size == before
+
+
 def test_more_trials_extend_it(study):
     root, _, _ = study
     answer = run(root, *[word if word != "n_trials=6" else "n_trials=8" for word in SEARCH])

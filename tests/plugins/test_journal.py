@@ -99,3 +99,18 @@ def test_a_damaged_record_is_said_in_one_line(tmp_path):
     (tmp_path / "j").write_bytes(b'{"n":0}\n{"n":\n{"n":2}\n')
     with pytest.raises(DataError, match=r"line 2 is damaged; .*study=…"):
         list(Journal(tmp_path / "j").read_logs(0))
+
+
+def test_only_what_could_not_be_drawn_again_waits_for_the_disk(tmp_path, monkeypatch):
+    """A running trial's point and values cost no wait; its end does, and takes them along: the file only grows."""
+    study, waits, sync = study_in(tmp_path / "j"), [], os.fsync
+    monkeypatch.setattr(os, "fsync", lambda descriptor: (waits.append(1), sync(descriptor)))
+    study.enqueue_trial({"x": 0.5})
+    enqueued = len(waits)
+    trial = study.ask()
+    trial.suggest_float("x", 0, 1)
+    trial.report(0.1, 0)
+    trial.set_user_attr("owner", "me")
+    assert (enqueued, len(waits)) == (1, 1)
+    study.tell(trial, 0.1)
+    assert len(waits) == 2
