@@ -321,18 +321,18 @@ def test_a_dry_run_prices_all_of_them(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_running_mean_is_handed_out_and_what_takes_it_may_end_the_run(tmp_path, monkeypatch, composed):
+def test_the_objectives_so_far_are_handed_out_and_what_takes_them_may_end_the_run(tmp_path, monkeypatch, composed):
     monkeypatch.chdir(tmp_path)
     config = composed(*SMALL, "seeds=3", "tracking=none")
     seen = []
-    mean = training.train(config, tmp_path / "run", lambda done, so_far: seen.append((done, so_far)))
-    assert [done for done, _ in seen] == [1, 2, 3] and [so_far.n for _, so_far in seen] == [1, 2, 3]
-    assert seen[-1][1].mean == mean
+    mean = training.train(config, tmp_path / "run", lambda objectives: seen.append(list(objectives)))
+    assert [len(objectives) for objectives in seen] == [1, 2, 3]
+    assert np.mean(seen[-1]) == pytest.approx(mean)
 
     class Pruned(Exception):
         pass
 
-    def prune(done, so_far):
+    def prune(objectives):
         raise Pruned
 
     with pytest.raises(Pruned):

@@ -182,6 +182,7 @@ def test_pruning_saves_epochs(tmp_path):
     assert answer.returncode == 0, answer.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("pruner", "kept"), [("median", 1), ("wilcoxon", 4)])
 def test_seeds_of_a_trial_that_falls_behind_are_saved(tmp_path, pruner, kept):
     words = ["-m", "search=grid", "lr=0.1,1e-7", "seeds=6", "study=seeds", "objective=val/loss", "direction=minimize"]
@@ -201,6 +202,7 @@ def test_seeds_of_a_trial_that_falls_behind_are_saved(tmp_path, pruner, kept):
     assert len(repeats) == kept and {one.info.status for one in repeats} == {"FINISHED"}
 
 
+@pytest.mark.slow
 def test_folds_and_a_measured_rate_in_a_search_and_its_winner_on_everything(tmp_path):
     words = ["-m", "search=grid", "optimizer.momentum=0.5,0.9", "optimizer=momentum", "lr=find", "folds=2"]
     answer = run(tmp_path, *words, "search.refit=true", "study=both", *TINY, "epochs=2")
@@ -214,6 +216,7 @@ def test_folds_and_a_measured_rate_in_a_search_and_its_winner_on_everything(tmp_
     assert json.loads(tested.data.params["folds"]) == 1
 
 
+@pytest.mark.slow
 def test_the_best_command_keeps_a_thread_that_was_asked_for(tmp_path):
     words = ["-m", "search=grid", "lr=0.1,1e-1", "n_trials=1", *TINY, "epochs=1", "tracking=none"]
     given, own = run(tmp_path, *words, "threads=1", "study=given"), run(tmp_path, *words, "study=own")
@@ -243,6 +246,7 @@ allowed:
 """
 
 
+@pytest.mark.slow
 def test_a_trial_without_memory_is_tried_once_more_with_half_the_minibatch(tmp_path, monkeypatch):
     (tmp_path / "conf" / "model").mkdir(parents=True)
     (tmp_path / "conf" / "model" / "greedy.yaml").write_text(GREEDY_YAML)
@@ -455,6 +459,7 @@ def test_a_study_that_others_work_on_names_the_knob(run_here, tmp_path):
     assert answer.err.endswith("which is alive; wait for it, stop it, or choose another study with study=…\n")
 
 
+@pytest.mark.slow
 def test_workers_begin_with_the_same_file_as_the_command(tmp_path):
     """Another conf/ and another file in it: only there is an epoch one."""
     shutil.copytree(PROJECT / "conf", tmp_path / "theirs")
@@ -484,6 +489,7 @@ def test_an_interrupted_search_says_that_it_goes_on(tmp_path):
     assert said == "interrupted by SIGINT; the same command goes on\n"
 
 
+@pytest.mark.slow
 def test_a_study_in_sqlite_goes_on_there(run_here, tmp_path):
     words = ["-m", "search=random", "lr=0.1,0.2", "study=kept", "n_trials=1", *TINY, "tracking=none"]
     answer = run_here([*words, "storage=sqlite"])
