@@ -7,11 +7,11 @@ import numpy.typing as npt
 
 from descent.comparison.summary import t_quantile
 from descent.config import Config, project_root
-from descent.errors import EnvironmentFault
+from descent.errors import EnvironmentFault, UsageError
 from descent.evaluation.judging import values_of
 from descent.evaluation.recovering import Recovered, recover
 from descent.record import destination
-from descent.tracking.destination import Destination
+from descent.tracking.destination import Destination, resolved
 from descent.tracking.outbox import stored_id
 from descent.tracking.registry import CHAMPION, Registry, Version
 
@@ -47,7 +47,10 @@ def register(run: Recovered, name: str, force: bool) -> None:
 
 def named(text: str) -> str:
     """The run that a registered model is of, as `run=` takes it."""
-    found = Registry(Destination("local", None, "descent", project_root())).find(text)
+    there = resolved(Destination("local", None, "descent", project_root()))
+    if there.database and not there.database.exists():  # opening a store would make it
+        raise UsageError(f"model: got {text}, allowed a registered name; nothing is registered yet")
+    found = Registry(there).find(text)
     return found.tags.get("local_id") or found.run_id
 
 

@@ -94,9 +94,10 @@ def test_what_cannot_be_registered_is_refused_before_it_is_trained(run_here, tmp
         (["run=latest", "force=true"], "force: got true, allowed with register=…; it decides about a champion"),
     ],
 )
-def test_a_wrong_request_is_one_line(run_here, words, line):
+def test_a_wrong_request_is_one_line(run_here, tmp_path, words, line):
     answer = run_here(words, EVALUATE)
     assert (answer.code, answer.err.strip()) == (2, line)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_name_that_has_no_such_alias_or_version(run_here, tmp_path):
