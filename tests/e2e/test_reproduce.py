@@ -9,6 +9,8 @@ import pytest
 
 from reference.repository import Repository
 
+pytestmark = pytest.mark.slow  # each makes a checkout and a process
+
 SMALL = ["epochs=1", "model.hidden=[8]", "device=cpu"]
 MLP = "src/descent/models/mlp.py"
 PLANTED = "src/descent/models/planted.py"
@@ -189,7 +191,6 @@ def kinds(tmp_path_factory):
     return made
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", [*KINDS, "seeds/1", "folds/1", "extended", "seeds"])
 def test_every_kind_of_run_is_made_again(name, kinds):
     answer = kinds.run("reproduce", f"run=runs/{name}")
@@ -197,7 +198,6 @@ def test_every_kind_of_run_is_made_again(name, kinds):
     assert answer.stdout.count("IDENTICAL") == (2 if name == "seeds" else 1)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("number", [0, 1])
 def test_a_trial_is_made_again_from_its_id(number, kinds):
     said = json.loads((kinds.root / f"sweeps/s/{number}/run.json").read_text())
@@ -222,7 +222,6 @@ CHANGED = {
 }
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("edit", "cause"), CHANGED.values(), ids=CHANGED)
 def test_a_planted_difference_is_found_and_its_cause_named(edit, cause, copied, repository):
     place = copied(edit)
@@ -232,7 +231,6 @@ def test_a_planted_difference_is_found_and_its_cause_named(edit, cause, copied, 
     assert "DIFFERENT: from step " in answer.stdout and cause in answer.stdout
 
 
-@pytest.mark.slow
 def test_a_lost_line_of_the_diff_is_code(copied, repository):
     def clean(said):
         said["source"].update(
@@ -245,7 +243,6 @@ def test_a_lost_line_of_the_diff_is_code(copied, repository):
     assert answer.returncode == 6 and "code: models/mlp.py, models/planted.py" in answer.stdout
 
 
-@pytest.mark.slow
 def test_one_changed_cell_of_the_data_is_found(repository):
     table = repository.root.parent / "table.csv"
     table.write_text("x,y\n" + "".join(f"{number % 7},{'ab'[number % 2]}\n" for number in range(60)))

@@ -164,6 +164,7 @@ def test_a_finished_study_is_told_without_torch_and_without_a_worker(study, monk
     assert log.stat().st_size == before
 
 
+@pytest.mark.slow
 def test_more_trials_extend_it(study):
     root, _, _ = study
     answer = run(root, *[word if word != "n_trials=6" else "n_trials=8" for word in SEARCH])
@@ -267,6 +268,7 @@ def test_a_trial_without_memory_is_tried_once_more_with_half_the_minibatch(tmp_p
     assert sorted(states) == [("FAILED", "12", "2"), ("FINISHED", "12", "2")]
 
 
+@pytest.mark.slow
 def test_a_failing_trial_is_said_and_the_others_go_on(tmp_path):
     words = ["-m", "search=grid", "lr=1e-2,1e30", "optimizer=sgd", "n_trials=2", "loss=mse"]
     answer = run(tmp_path, *words, *TINY, "tracking=none")
@@ -300,6 +302,7 @@ def front_of(root):
     return found, set(found) - beaten
 
 
+@pytest.mark.slow
 def test_several_objectives_end_in_a_front(several):
     root, answer = several
     values, expected = front_of(root)
@@ -311,6 +314,7 @@ def test_several_objectives_end_in_a_front(several):
     assert "Pareto front" in answer.stdout
 
 
+@pytest.mark.slow
 def test_each_point_of_the_front_has_a_command_and_none_is_tested(several):
     root, answer = several
     commands = [line for line in answer.stdout.splitlines() if line.strip().startswith("python src/train.py")]
