@@ -148,7 +148,7 @@ def _saturated(evidence: Evidence) -> Numbers | None:
         return None
     curve, last = smooth(watched), end(watched)
     all_of_it = max(float(watched[0]), evidence.chance) - last
-    there = int(np.flatnonzero(curve <= last + 0.02 * all_of_it)[0]) if (curve <= last + 0.02 * all_of_it).any() else 0
+    there = int((curve <= last + 0.02 * all_of_it).argmax())
     share = (there + 1) / len(watched)
     return {"epochs needed": float(there + 1), "share of all": share} if share <= 0.25 and all_of_it > 0 else None
 
