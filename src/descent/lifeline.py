@@ -6,6 +6,10 @@ import signal
 import sys
 import threading
 from contextlib import suppress
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import psutil
 
 _PR_SET_PDEATHSIG = 1
 SHELLS = {"sh", "bash", "dash", "zsh", "fish", "ksh"}
@@ -21,17 +25,21 @@ def die_with_parent(parent: int) -> None:
 
 def die_with_starter(program: str) -> None:
     """The same where a program starts this process, itself or by way of shells, and cannot say its own number."""
-    import psutil
-
-    parents = psutil.Process().parents()
-    starter = next((parent for parent in parents if parent.name() not in SHELLS), None)
+    starter = starter_of_this()
     if starter is None or (starter.pid == ADOPTS and not any(program in word for word in starter.cmdline())):
         os._exit(1)  # it died before we could look
-    if starter == parents[0]:
+    if starter.pid == os.getppid():
         die_with_parent(starter.pid)
     elif sys.platform == "linux":
         handle = os.pidfd_open(starter.pid)
         threading.Thread(target=_die_after, args=(handle,), daemon=True).start()
+
+
+def starter_of_this() -> "psutil.Process | None":
+    """The nearest process above this one that is not a shell: some shells stay between the two, some do not."""
+    import psutil
+
+    return next((parent for parent in psutil.Process().parents() if parent.name() not in SHELLS), None)
 
 
 def _die_after(handle: int) -> None:

@@ -215,9 +215,10 @@ def disturbed(tmp_path, kill, **how):
     return clone
 
 
-@pytest.fixture
-def killed(tmp_path):
+@pytest.fixture(params=["/bin/sh", "/bin/bash"])  # not every shell stays between DVC and what it starts
+def killed(tmp_path, request):
     clone = disturbed(tmp_path, "step 77\n", starter=True)
+    clone.env["SHELL"] = request.param
     clone.run("dvc", "repro", "train", code=-signal.SIGKILL)
     return clone
 

@@ -4,7 +4,10 @@ import os
 import signal
 from pathlib import Path
 
+import psutil
 import pytorch_lightning as pl
+
+from descent.lifeline import starter_of_this
 
 
 class Kills(pl.Callback):
@@ -17,7 +20,7 @@ class Kills(pl.Callback):
     def __init__(self, plan, starter=False, number=signal.SIGKILL):
         self.plan = Path(plan)
         self.number = number
-        self.victim = os.getppid if starter else os.getpid
+        self.victim = starter_of_this if starter else psutil.Process
 
     def on_fit_start(self, trainer, module):
         lines = self.plan.read_text().splitlines() if self.plan.exists() else []
@@ -31,7 +34,7 @@ class Kills(pl.Callback):
         def counted(*arguments, **named):
             left[0] -= 1
             if left[0] == 0:
-                os.kill(self.victim(), self.number)
+                self.victim().send_signal(self.number)
             return original(*arguments, **named)
 
         setattr(holder, place, counted)
