@@ -305,6 +305,19 @@ def test_a_study_that_others_work_on_names_the_knob(run_here, tmp_path):
 
 
 @pytest.mark.slow
+def test_a_trial_whose_objective_is_no_number_has_failed(tmp_path):
+    """R2 of one sample: nothing to divide by."""
+    words = ["dataset=diabetes", "dataset.val_fraction=0.002", "objective=val/r2", "direction=maximize", "epochs=1"]
+    search = ["-m", "search=random", "lr=0.001,0.01", "n_trials=2", "study=none", "max_failures=5"]
+    answer = run(tmp_path, *search, *words, "model.hidden=[8]", "tracking=none")
+    assert answer.returncode == 1, answer.stderr
+    lines = [line for line in answer.stderr.splitlines() if line.startswith("failed: [")]
+    assert len(lines) == 2
+    assert all("val/r2: got nan, allowed a number" in line for line in lines)
+    assert "2 failed" in answer.stdout
+
+
+@pytest.mark.slow
 def test_workers_begin_with_the_same_file_as_the_command(tmp_path):
     """Another conf/ and another file in it: only there is an epoch one."""
     shutil.copytree(PROJECT / "conf", tmp_path / "theirs")

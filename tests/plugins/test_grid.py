@@ -9,7 +9,7 @@ from hydra.types import HydraContext
 
 from descent import composition, door
 from descent.errors import UsageError
-from hydra_plugins.descent_sweeper._grid import grid_points
+from hydra_plugins.descent_sweeper._grid import Result, _show, grid_points
 
 SCRIPT = """
 import sys
@@ -185,6 +185,14 @@ def test_a_failing_point_is_said_and_the_others_go_on(stub, run_here, tmp_path, 
     (sweep,) = (tmp_path / "sweeps").iterdir()
     assert len(list(sweep.glob("*/.hydra"))) == points
     assert str(sweep) in said[0]
+
+
+def test_a_list_in_a_point_is_shown_as_it_is(capsys, tmp_path):
+    """Brackets mean styles to the library that draws the table."""
+    _show([Result(["regularization=[dropout]"], 0.5), Result(["regularization=[l2]"], 0.25)], tmp_path)
+    said = capsys.readouterr().out
+    assert "regularization=[dropout]" in said
+    assert "regularization=[l2]" in said
 
 
 def test_a_dry_run_prices_every_point_and_runs_none(stub, run_here, tmp_path):

@@ -96,6 +96,7 @@ def test_a_sweep_is_a_parameter(override, wanted):
         ("lr=interval(1,1)", "lr: got interval(1,1), allowed a low below its high"),
         ("lr=interval(1,0.1)", "lr: got interval(1,0.1), allowed a low below its high"),
         ("lr=tag(log,interval(0,1))", "lr: got a logarithmic interval from 0"),
+        ("batch_size=tag(log,range(8,65,8))", "batch_size: got log and a step of 8, allowed one of them"),
         ("lr=tag(linear,interval(0,1))", "lr: got tag linear, allowed log | int | float"),
         ("seed=range(3,3)", "seed: got nothing to sweep"),
     ],

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from descent.evaluation.judging import Verdict
@@ -43,7 +44,7 @@ def _classes(verdict: Verdict) -> Table:
     for column in rows[0]:
         table.add_column(column, justify="left" if column == "class" else "right")
     for row in shown:
-        table.add_row(*(f"{value:.4f}" if isinstance(value, float) else str(value) for value in row.values()))
+        table.add_row(*(f"{value:.4f}" if isinstance(value, float) else escape(str(value)) for value in row.values()))
     return table
 
 

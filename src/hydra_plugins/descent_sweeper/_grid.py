@@ -13,6 +13,7 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from descent import door, trials
@@ -152,5 +153,7 @@ def _show(results: Sequence[Result], directory: Path) -> None:
     table.add_column("overrides")
     table.add_column("objective", justify="right")
     for number, result in enumerate(results):
-        table.add_row(str(number), _shown(result.point), "failed" if result.value is None else f"{result.value:.4f}")
+        table.add_row(
+            str(number), escape(_shown(result.point)), "failed" if result.value is None else f"{result.value:.4f}"
+        )
     Console().print(table)

@@ -10,6 +10,7 @@ from typing import Any
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from descent import door
@@ -115,7 +116,7 @@ def show(queue: Queue, plan: Plan, total: int) -> None:
     for objective in plan.objectives:
         table.add_column(objective, justify="right")
     for trial in shown:
-        table.add_row(str(trial.number), " ".join(overrides_of(queue.point_of(trial))), *values_of(trial))
+        table.add_row(str(trial.number), escape(" ".join(overrides_of(queue.point_of(trial)))), *values_of(trial))
     console.print(table)
     lines = [f"stopped: {queue.stopped}"] if queue.stopped else []
     if found := importances(queue):

@@ -119,6 +119,8 @@ def from_override(override: Override) -> Parameter:
     if isinstance(sweep, RangeSweep) and not sweep.shuffle and (points := _whole_numbers(sweep)):
         step = None if points.step == 1 else float(points.step)
         _refuse_log(key, points[0], "log" in tags)
+        if step and "log" in tags:
+            raise UsageError(f"{key}: got log and a step of {points.step}, allowed one of them")
         return Parameter(key, key, "int", float(points[0]), float(points[-1]), "log" in tags, step)
     texts = tuple(dict.fromkeys(override.sweep_string_iterator())) if override.is_discrete_sweep() else ()
     if not texts:

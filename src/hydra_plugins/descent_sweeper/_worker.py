@@ -1,6 +1,7 @@
 """A process that takes one trial after another from a study, as long as there are any and its leader lives."""
 
 import json
+import math
 import os
 import signal
 import sys
@@ -112,6 +113,9 @@ def work(plan: Plan) -> int:
             continue
         if came_to.pruned:
             queue.finish(claim, TrialState.PRUNED)
+        elif any(map(math.isnan, came_to.values)):
+            cause = f"{' '.join(plan.objectives)}: got {' '.join(map(str, came_to.values))}, allowed a number"
+            queue.finish(claim, TrialState.FAIL, cause=cause)
         else:
             queue.finish(claim, TrialState.COMPLETE, came_to.values)
     return 0
