@@ -112,7 +112,7 @@ BROKEN = {
     "target": (
         lambda said: said["composed"]["model"].update(_target_="os.system"),
         2,
-        "_target_: got os.system, allowed of torch | torchvision | pytorch_lightning | descent",
+        "_target_: got os.system, allowed what torch, torchvision, pytorch_lightning and descent train with",
     ),
     "loader": (lambda said: said["composed"]["model"].update(_target_="torch.load"), 2, "_target_: got torch.load"),
     "nested": (lambda said: said["composed"]["trainer"].update(x=[{"_target_": "a.b"}]), 2, "_target_: got a.b"),

@@ -1,5 +1,6 @@
 """What may be executed: code of this repository with a diff of this machine, and targets of known packages."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,16 +9,23 @@ from descent import rules
 from descent.errors import UsageError
 from descent.reproduction import patches, trees
 
-PACKAGES = ("torch", "torchvision", "pytorch_lightning", "descent")
-# In those packages, but what they load or build may be anything.
-LOADERS = (
-    "torch.load",
-    "torch.hub",
-    "torch.jit",
-    "torch.package",
-    "torch.utils.cpp_extension",
-    "torch.ops.load_library",
+# Where nothing but parts of a training is: in the packages as a whole there are functions that run programs.
+PLACES = (
+    "torch.nn",
+    "torch.optim",
+    "torchvision.models",
+    "torchvision.ops",
+    "pytorch_lightning.callbacks",
+    "descent.augmentation",
+    "descent.callbacks",
+    "descent.data",
+    "descent.models",
+    "descent.optim",
+    "descent.regularization",
+    "descent.tasks",
 )
+# Any other resolver could make a node, and with it a target, out of text.
+PLAIN = re.compile(r"\$\{(oc\.select:|oc\.env:)?[^${}:]*\}")
 
 
 def code(
@@ -46,22 +54,36 @@ def code(
 
 def refuse_targets(composed: Mapping[str, Any], trusted: Sequence[str]) -> None:
     """Whatever is named to be built has to come from where nothing else is executed."""
-    for target in _targets(composed):
-        package = target.partition(".")[0]
-        is_loader = any(target == loader or target.startswith(f"{loader}.") for loader in LOADERS)
-        if package in trusted or (package in PACKAGES and not is_loader):
-            continue
-        allowed = f"of {' | '.join(PACKAGES)}"
+    for key, value in _leaves(composed):
+        if key == "_target_":
+            _refuse_elsewhere(str(value), trusted)
+        elif isinstance(value, str) and _computes(value):
+            raise rules.refuse(key, value, "${key} | ${oc.select:…} | ${oc.env:…}", "it could build anything")
+
+
+def _refuse_elsewhere(target: str, trusted: Sequence[str]) -> None:
+    package = target.partition(".")[0]
+    if package not in trusted and not any(target.startswith(f"{place}.") for place in PLACES):
+        allowed = "what torch, torchvision, pytorch_lightning and descent train with"
         raise rules.refuse("_target_", target, allowed, f"trusted_modules={package} allows it, once you have read it")
 
 
-def _targets(node: Any) -> Iterator[str]:
+def _computes(text: str) -> bool:
+    """Whether more than plain references is in it: they are taken out from the inside outwards."""
+    while (less := PLAIN.sub("", text)) != text:
+        text = less
+    return "${" in text
+
+
+def _leaves(node: Any, key: str = "") -> Iterator[tuple[str, Any]]:
     if isinstance(node, Mapping):
-        if "_target_" in node:
-            yield str(node["_target_"])
-        node = list(node.values())
-    for item in node if isinstance(node, list) else []:
-        yield from _targets(item)
+        for name, value in node.items():
+            yield from _leaves(value, str(name))
+    elif isinstance(node, list | tuple):
+        for item in node:
+            yield from _leaves(item, key)
+    else:
+        yield key, node
 
 
 def _refused(what: str, hint: str) -> UsageError:
