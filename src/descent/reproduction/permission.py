@@ -1,4 +1,4 @@
-"""What may be executed: code of this repository with a diff of this machine, and targets of known packages."""
+"""What may be executed: code of this repository with a diff of this machine, and what trainings are made of."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -9,20 +9,10 @@ from descent import rules
 from descent.errors import UsageError
 from descent.reproduction import patches, trees
 
-# Where nothing but parts of a training is: in the packages as a whole there are functions that run programs.
-PLACES = (
-    "torch.nn",
-    "torch.optim",
-    "torchvision.models",
-    "torchvision.ops",
-    "pytorch_lightning.callbacks",
-    "descent.augmentation",
-    "descent.callbacks",
-    "descent.data",
-    "descent.models",
-    "descent.optim",
-    "descent.regularization",
-    "descent.tasks",
+# A name that stands there itself: through what a module imports, `….cache.os.system`, any program could be run.
+PARTS = re.compile(
+    r"(torch\.(nn|optim)|torchvision\.(models|ops)|pytorch_lightning\.callbacks"
+    r"|descent\.(augmentation|callbacks|data|models|optim|regularization|tasks)\.\w+)\.\w+"
 )
 # Any other resolver could make a node, and with it a target, out of text.
 PLAIN = re.compile(r"\$\{(oc\.select:|oc\.env:)?[^${}:]*\}")
@@ -63,7 +53,7 @@ def refuse_targets(composed: Mapping[str, Any], trusted: Sequence[str]) -> None:
 
 def _refuse_elsewhere(target: str, trusted: Sequence[str]) -> None:
     package = target.partition(".")[0]
-    if package not in trusted and not any(target.startswith(f"{place}.") for place in PLACES):
+    if package not in trusted and not PARTS.fullmatch(target):
         allowed = "what torch, torchvision, pytorch_lightning and descent train with"
         raise rules.refuse("_target_", target, allowed, f"trusted_modules={package} allows it, once you have read it")
 
