@@ -98,7 +98,7 @@ def test_a_zombie_holds_nothing(tmp_path):
         process.send_signal(signal.SIGKILL)
         os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # dead, and not yet buried
         with ownership.held(tmp_path / "a"):
-            pass
+            assert ownership.owner_of(tmp_path / "a") == ownership.this_process()
 
 
 @pytest.mark.parametrize("changes", [{"started": 12345.0}, {"pid": 2**22 + 1}, {"pid": 2**70}])
@@ -119,7 +119,7 @@ def test_a_clock_that_was_set_makes_no_stranger(tmp_path):
 def test_what_names_nobody_is_no_owner(tmp_path, content):
     (tmp_path / "owner.json").write_text(content)
     with ownership.held(tmp_path):
-        pass
+        assert ownership.owner_of(tmp_path) == ownership.this_process()
 
 
 def test_another_machine_cannot_be_asked(tmp_path):

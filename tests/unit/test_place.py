@@ -63,6 +63,7 @@ def test_ours_is_written_to(tmp_path, files):
     for name in files:
         (tmp_path / name).touch()
     place.refuse_foreign(tmp_path, "hydra.run.dir")
+    assert sorted(file.name for file in tmp_path.iterdir()) == sorted(files)
 
 
 @pytest.mark.parametrize("files", [["mine"], [".bashrc"], ["owner.json", "mine"], ["results.json"]])

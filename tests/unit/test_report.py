@@ -22,7 +22,9 @@ RUNS = [
 
 @pytest.mark.parametrize("given", RUNS, ids=" ".join)
 def test_what_is_proposed_composes(composed, given):
-    for line in report.next_commands(composed(*given)):
+    lines = report.next_commands(composed(*given))
+    assert lines
+    for line in lines:
         words = [word for word in shlex.split(line)[2:] if word != "-m"]
         grid = next((word for word in words if word.startswith("lr=") and "," in word), None)
         plain = [word for word in words if word != grid]

@@ -93,7 +93,7 @@ def test_a_damaged_database(local):
     content = bytearray((local.root / "mlflow.db").read_bytes())
     content[100:60_000] = os.urandom(59_900)
     (local.root / "mlflow.db").write_bytes(content)
-    refused(local)
+    assert "mlflow.db" in refused(local)
 
 
 def test_a_root_that_cannot_be_written(tmp_path):
