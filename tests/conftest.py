@@ -33,7 +33,8 @@ class Answer:
 def root(tmp_path, monkeypatch) -> Path:
     """Whatever is written goes here: never to the project, never to the user's store."""
     for name in LEFT_BEHIND:
-        monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv(name, "")  # so that it is taken back too where the test itself, or MLflow in it, sets it
+        monkeypatch.delenv(name)
     monkeypatch.setenv("DESCENT_ROOT", str(tmp_path))
     return tmp_path
 
