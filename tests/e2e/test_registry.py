@@ -64,6 +64,7 @@ def test_the_interval_of_a_paired_difference_is_scipys():
     assert (low, high) == pytest.approx((found.low, found.high)) and mean == pytest.approx(differences.mean())
 
 
+@pytest.mark.slow
 def test_the_winner_of_a_search_is_registered_and_no_other(run_here, client):
     answer = run_here(["-m", "search=random", "lr=0.001,0.01", "n_trials=2", *SMALL, "register=found"])
     assert answer.code == 0, answer.err

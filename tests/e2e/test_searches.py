@@ -15,6 +15,7 @@ from descent import ownership
 from e2e.searches import PROJECT, SEVERAL, SMALL, TINY, run, runs_of
 
 
+@pytest.mark.slow
 def test_pruning_saves_epochs(tmp_path):
     words = ["-m", "search=random", "pruner=threshold", "pruner.lower=2", "lr=tag(log,interval(1e-3,1e-1))"]
     answer = run(tmp_path, *words, "n_trials=2", *TINY)
