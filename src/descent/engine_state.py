@@ -18,7 +18,7 @@ def state_of(engine: "Engine") -> dict[str, Any]:
         "position": list(engine.position),
         "epochs": recipe.epochs,
         "seconds": engine.seconds,
-        "methods": [method.state_dict() for method in recipe.methods],
+        "methods": [method.state_dict() for method in recipe.methods if not method.only_looks],
         "owner": recipe.owner.state_dict(),
         "schedule": recipe.schedule.state_dict(),
         "growth": recipe.growth.state_dict(),
@@ -37,7 +37,8 @@ def state_of(engine: "Engine") -> dict[str, Any]:
 def restore(engine: "Engine", state: dict[str, Any]) -> None:
     """The engine goes on from that state; more epochs than it was meant for are trained as well."""
     recipe = engine.recipe
-    for method, saved in zip(recipe.methods, state["methods"], strict=True):
+    acting = [method for method in recipe.methods if not method.only_looks]
+    for method, saved in zip(acting, state["methods"], strict=True):
         method.load_state_dict(move_data_to_device(saved, engine.device))
     recipe.owner.load_state_dict(move_data_to_device(state["owner"], engine.device))
     recipe.schedule.load_state_dict(state["schedule"])

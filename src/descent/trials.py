@@ -85,6 +85,7 @@ class Trial:
     objectives: Sequence[str] = ()  # metrics; none: its configuration's objective
     tags: Mapping[str, str] = field(default_factory=dict)  # of its run, beside those of the command
     each: bool = False  # of seeds and folds each one's own objective is reported, instead of their mean so far
+    told: Callable[[int, int, float], None] | None = None  # epochs that are done, of how many, objective
 
 
 @dataclass(frozen=True)
@@ -145,7 +146,8 @@ def _repeated(trial: Trial, config: Config) -> None:
 
     def train_one(one: Config, directory: Path, data: "Data | None", parent: str) -> "Outcome":
         one = replace(one, tracking=config.tracking)
-        return training.train_one(one, directory, _as_seen(trial, data or _loaded(one)), parent)
+        data = _as_seen(trial, data or _loaded(one))
+        return training.train_one(one, directory, data, parent, _telling(trial, one))
 
     watch = of_repeats(trial.report, config.repeats, trial.each) if trial.report else None
     repeats.train_all(config, trial.directory, train_one, watch, trial.parent)
@@ -269,11 +271,16 @@ def _write_configuration(trial: Trial, config: Config, composed: DictConfig) -> 
 
 
 def _watch(trial: Trial, config: Config) -> "list[Method]":
-    if trial.report is None:
-        return []
     from descent.watching import Watch
 
-    return [Watch(config.objective, config.epochs, trial.report)]
+    watch = [Watch(config.objective, config.epochs, trial.report)] if trial.report else []
+    return [*watch, *_telling(trial, config)]
+
+
+def _telling(trial: Trial, config: Config) -> "list[Method]":
+    from descent.watching import Telling
+
+    return [Telling(config.objective, config.epochs, trial.told)] if trial.told else []
 
 
 @contextmanager

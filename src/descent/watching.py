@@ -1,5 +1,6 @@
-"""Somebody looks at a training's objective after each epoch and may end it."""
+"""Somebody looks at a training's objective after each epoch, and may end it."""
 
+import math
 from collections.abc import Callable, Mapping
 from statistics import fmean
 
@@ -8,6 +9,8 @@ from descent.regularization.method import Method
 PRUNED = "pruned"
 Report = Callable[[float, int], bool]
 """Takes the objective and the epoch, or the repeat; answers whether that is enough."""
+Told = Callable[[int, int, float], None]
+"""Takes how many epochs are done, of how many, and the objective."""
 
 
 def of_repeats(report: Report, repeats: int, each: bool) -> Callable[[list[float]], str | None]:
@@ -33,3 +36,16 @@ class Watch(Method):
         if self._objective not in metrics or epoch + 1 >= self._epochs:
             return None
         return PRUNED if self._report(metrics[self._objective], epoch) else None
+
+
+class Telling(Method):
+    """Says every epoch how far the training has come."""
+
+    rank, only_looks = 91, True
+
+    def __init__(self, objective: str, epochs: int, told: Told) -> None:
+        self._objective, self._epochs, self._told = objective, epochs, told
+
+    def epoch_end(self, epoch: int, metrics: Mapping[str, float]) -> str | None:
+        self._told(epoch + 1, self._epochs, metrics.get(self._objective, math.nan))
+        return None

@@ -1,16 +1,19 @@
 """What is told at the end of a search: the best, what mattered, what lies at an end, what pruning saved."""
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from optuna.trial import TrialState, create_trial
 
+from hydra_plugins.descent_sweeper._display import Forecast, Running
 from hydra_plugins.descent_sweeper._draws import distribution
 from hydra_plugins.descent_sweeper._outlook import (
     best_of,
     boundary_warnings,
     importances,
+    picture,
     ranked,
     saved_by_pruning,
 )
@@ -83,3 +86,17 @@ def test_what_pruning_saved(queue):
     add(queue, 0.5, state=TrialState.PRUNED, epochs=(0.1,))
     add(queue, 0.9, epochs=(0.1, 0.2, 0.3))
     assert saved_by_pruning(queue, 10) == (8 + 9, 2)
+
+
+def test_the_picture_of_a_study_that_goes_on(queue):
+    add(queue, 0.5)
+    add(queue, 0.9, lr=0.1, kind="b")
+    add(queue, None, state=TrialState.FAIL)
+    add(queue, None, lr=0.2, state=TrialState.RUNNING)
+    queue.extend(8, [])
+    plan = SimpleNamespace(objectives=["val/accuracy"], directions=["maximize"])
+    told = {3: {"done": 1, "epochs": 2, "value": 0.3}, 1: {"done": 2, "epochs": 2, "value": 0.9}}
+    seen = picture(queue, plan, Forecast(6, 0), told)
+    assert seen.best == "best val/accuracy 0.9000  #1 lr=0.1 width=50 kind=b"
+    assert seen.counts == {"finished": 2, "pruned": 0, "failed": 1, "running": 1, "waiting": 2}
+    assert (seen.total, seen.running) == (6, [Running(3, "lr=0.2 width=50 kind=a", told[3])])

@@ -21,6 +21,7 @@ class Method:
     """Base of everything that acts on a step. `rank` orders methods: penalties before clipping before noise."""
 
     rank = 50
+    only_looks = False  # then it has no place in a checkpoint: a later sitting may be without it
 
     def join(self, model: nn.Module, outputs: int) -> None:
         """Called once, before the optimizer sees the weights; `outputs` counts the classes, or the targets."""

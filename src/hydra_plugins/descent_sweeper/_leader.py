@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -17,7 +17,9 @@ from optuna.trial import FrozenTrial, TrialState
 
 from descent import trials
 from descent.errors import EnvironmentFault
+from hydra_plugins.descent_sweeper._display import Told
 from hydra_plugins.descent_sweeper._study import ENDED, OWNER, Queue
+from hydra_plugins.descent_sweeper._voices import Ear
 from hydra_plugins.descent_sweeper._worker import LOGS, PROGRAM, Plan
 
 LOOK = 0.2  # seconds between two looks at the study
@@ -39,14 +41,18 @@ class Leader:
     interrupted: int = 0
     cards: Sequence[str] = ()  # graphics cards, where there are several
     places: dict[int, str | None] = field(default_factory=dict)  # process → its card
+    ears: dict[int, Ear] = field(default_factory=dict)  # process → what it says
+    told: dict[int, Told] = field(default_factory=dict)  # trial → how far it has come
 
-    def run(self) -> int:
+    def run(self, display: AbstractContextManager[Callable[[], None]] | None = None) -> int:
         """Until nothing waits or somebody stops it; the number of the signal that did, or 0."""
         said = {trial.number for trial in self.queue.trials(*ENDED)}
-        with self._signals():
+        with self._signals(), display or nullcontext(lambda: None) as draw:
             try:
                 while self._goes_on():
+                    self._listen()
                     self._tell(said)
+                    draw()
                     time.sleep(LOOK)
             finally:
                 self._end_all()
@@ -70,6 +76,7 @@ class Leader:
         for process in ended:
             self.processes.remove(process)
             self.places.pop(process.pid, None)
+            self.ears.pop(process.pid).close()
             if -process.returncode in OWN_CRASHES or _was_killed_for_memory(process):
                 for number in self._trials_of(process):
                     self.queue.crashed(number, signal.Signals(-process.returncode).name)
@@ -89,9 +96,13 @@ class Leader:
         logs.mkdir(exist_ok=True)
         card = self._free_card()
         with (logs / "workers.log").open("ab") as log:
-            process = started(self.plan, self.threads, log=log, card=card)
-        self.places[process.pid] = card
+            process, ear = heard(self.plan, self.threads, log, card)
+        self.places[process.pid], self.ears[process.pid] = card, ear
         return process
+
+    def _listen(self) -> None:
+        for ear in self.ears.values():
+            self.told.update({said.pop("number"): said for said in ear.heard()})
 
     def _free_card(self) -> str | None:
         """Of several graphics cards the one that the fewest of our workers use."""
@@ -117,6 +128,9 @@ class Leader:
                 process.kill()
                 process.wait()
         self.processes.clear()
+        for ear in self.ears.values():
+            ear.close()
+        self.ears.clear()
 
     @contextmanager
     def _signals(self) -> Iterator[None]:
@@ -141,21 +155,32 @@ def started(
     best: list[str] | None = None,
     log: IO[bytes] | None = None,
     card: str | None = None,
+    voice: int | None = None,
 ) -> "subprocess.Popen[bytes]":
-    """A worker; with `best` one that trains that point alone, and is heard."""
+    """A worker; with `best` one that trains that point alone, and is seen; `voice` is what it speaks through."""
     process = subprocess.Popen(
         [sys.executable, "-P", "-c", PROGRAM],
         env=environment(threads, card),
         stdin=subprocess.PIPE,
         stdout=log,
         stderr=log,
+        pass_fds=() if voice is None else (voice,),
     )
     assert process.stdin
-    order = {"leader": os.getpid(), "plan": json.loads(plan.written()), "best": best}
+    order = {"leader": os.getpid(), "plan": json.loads(plan.written()), "best": best, "voice": voice}
     with suppress(BrokenPipeError):
         process.stdin.write((json.dumps(order) + "\n").encode())
         process.stdin.close()
     return process
+
+
+def heard(plan: Plan, threads: int, log: IO[bytes], card: str | None) -> tuple["subprocess.Popen[bytes]", Ear]:
+    """A worker on its trials, and what it says of them."""
+    ear = Ear()
+    try:
+        return started(plan, threads, log=log, card=card, voice=ear.other), ear
+    finally:
+        os.close(ear.other)
 
 
 def environment(threads: int, card: str | None) -> dict[str, str]:

@@ -4,7 +4,7 @@ import json
 import shlex
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import optuna
@@ -16,6 +16,7 @@ from rich.table import Table
 from descent import door
 from descent.trials import with_instead
 from hydra_plugins.descent_sweeper import _kept
+from hydra_plugins.descent_sweeper._display import Forecast, Picture, Running, Told
 from hydra_plugins.descent_sweeper._draws import share_of
 from hydra_plugins.descent_sweeper._front import Direction, extended, front
 from hydra_plugins.descent_sweeper._search_space import Parameter, overrides_of
@@ -29,28 +30,56 @@ MANY_TRIALS = 10  # before importances say anything
 
 
 class Announcer:
-    """Says a trial's end when it happens: what came of it, and the best so far."""
+    """Says a trial's end when it happens: what came of it, the best so far, and now and then how long it will go on."""
 
-    def __init__(self, queue: Queue, total: int, directions: Sequence[Direction]) -> None:
-        self._queue, self._total, self._directions = queue, total, directions
+    def __init__(self, queue: Queue, forecast: Forecast, directions: Sequence[Direction]) -> None:
+        self._queue, self._forecast, self._directions = queue, forecast, directions
         self._said = queue.ended
         self._front = front(queue.trials(), directions) if len(directions) > 1 else []
 
     def __call__(self, trial: FrozenTrial) -> None:
         self._said += 1
         shown = " ".join(overrides_of(self._queue.point_of(trial)))
-        place = f"[{self._said}/{self._total}] #{trial.number} {shown}"
+        place = f"[{self._said}/{self._forecast.total}] #{trial.number} {shown}"
         if trial.state == TrialState.FAIL:
             cause, log = trial.user_attrs.get("cause", "unknown"), log_of(self._queue.directory, trial.number)
             print(f"failed: {place}: {cause} ({log})", file=sys.stderr, flush=True)
             return
         if len(self._directions) > 1:
             self._front = extended(self._front, trial, self._directions)
-            print(f"{place}  {' '.join(values_of(trial))}  (front of {len(self._front)})", flush=True)
+            front_now = f"front of {len(self._front)}{self._forecast.line(self._said)}"
+            print(f"{place}  {' '.join(values_of(trial))}  ({front_now})", flush=True)
             return
         came = "pruned" if trial.state == TrialState.PRUNED else f"{trial.value:.4f}"
         best = best_of(self._queue.trials(), self._directions[0])
-        print(f"{place}  {came}" + (f"  (best {best.value:.4f})" if best else ""), flush=True)
+        rest = self._forecast.line(self._said)
+        print(f"{place}  {came}" + (f"  (best {best.value:.4f}{rest})" if best else ""), flush=True)
+
+
+def picture(queue: Queue, plan: Plan, forecast: Forecast, told: Mapping[int, Told]) -> Picture:
+    """The study as it stands."""
+    trials = queue.trials()
+    of = {state: [trial for trial in trials if trial.state == state] for state in TrialState}
+    ended = sum(len(of[state]) for state in ENDED)
+    running = [Running(one.number, _shown(queue, one), told.get(one.number, {})) for one in of[TrialState.RUNNING]]
+    counts = {"finished": len(of[TrialState.COMPLETE]), "pruned": len(of[TrialState.PRUNED])}
+    counts |= {"failed": len(of[TrialState.FAIL]), "running": len(running)}
+    counts |= {"waiting": max(0, forecast.total - ended - len(running))}
+    best = _best_line(queue, plan, trials)
+    return Picture(best, counts, forecast.total, forecast.left(ended), " ".join(plan.objectives[:1]), running)
+
+
+def _best_line(queue: Queue, plan: Plan, trials: Sequence[FrozenTrial]) -> str:
+    _, best = leaders(trials, plan.directions)
+    if not best:
+        return ""
+    if len(plan.objectives) > 1:
+        return f"front of {len(best)}: {', '.join(f'#{one.number}' for one in best)}"
+    return f"best {plan.objectives[0]} {' '.join(values_of(best[0]))}  #{best[0].number} {_shown(queue, best[0])}"
+
+
+def _shown(queue: Queue, trial: FrozenTrial) -> str:
+    return door.mask(" ".join(overrides_of(queue.point_of(trial))))
 
 
 def best_of(trials: Sequence[FrozenTrial], direction: str) -> FrozenTrial | None:

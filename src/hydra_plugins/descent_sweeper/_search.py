@@ -28,6 +28,7 @@ from hydra_plugins.descent_sweeper import (
     _spaces,
     _storages,
 )
+from hydra_plugins.descent_sweeper._display import Forecast, display
 from hydra_plugins.descent_sweeper._grid import composed_point, refuse_launcher
 from hydra_plugins.descent_sweeper._identity import changes, facts_of, is_free, name_of, refuse_another
 from hydra_plugins.descent_sweeper._leader import Leader, started
@@ -297,10 +298,12 @@ def _run(search: Search, composed: Sequence[DictConfig]) -> list[Any]:
         settings = door.typed(search.base)
         with trials.study_run(settings, search.directory, plan.parent, search.name, search.facts) as run:
             run.tags({"other_code": " ".join(notes)} if notes else {})
-            announced = _outlook.Announcer(queue, search.total, plan.directions)
+            forecast = Forecast(search.total, queue.ended)
+            announced = _outlook.Announcer(queue, forecast, plan.directions)
             threads = _threads(settings, search.workers)
             cards = trials.graphics_cards() if settings.device != "cpu" else []
-            number = Leader(queue, plan, search.workers, threads, announced, cards=cards).run()
+            leader = Leader(queue, plan, search.workers, threads, announced, cards=cards)
+            number = leader.run(display(lambda: _outlook.picture(queue, plan, forecast, leader.told)))
             _outlook.record(run, queue, plan)
             _report.tell(run, queue, plan)
             if number:

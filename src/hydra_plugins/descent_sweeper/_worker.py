@@ -8,12 +8,14 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 from descent import door, trials
 from descent.errors import DescentError, Interrupted
 from hydra_plugins.descent_sweeper._search_space import Parameter, overrides_of
+from hydra_plugins.descent_sweeper._voices import Voice
 
 Direction = Literal["minimize", "maximize"]
 
@@ -67,7 +69,7 @@ def main() -> None:
     trials.die_with_parent(int(order["leader"]))
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     plan = Plan(**order["plan"])
-    raise SystemExit(work(plan) if order["best"] is None else test(plan, order["best"]))
+    raise SystemExit(work(plan, Voice(order["voice"])) if order["best"] is None else test(plan, order["best"]))
 
 
 def test(plan: Plan, words: list[str]) -> int:
@@ -83,7 +85,7 @@ def test(plan: Plan, words: list[str]) -> int:
     return 0
 
 
-def work(plan: Plan) -> int:
+def work(plan: Plan, voice: Voice) -> int:
     """Trial after trial; the exit code is 0, or that of the signal that ended it."""
     from optuna.trial import TrialState
 
@@ -100,7 +102,7 @@ def work(plan: Plan) -> int:
         directory = queue.directory / str(claim.number)
         try:
             with _logged(log_of(queue.directory, claim.number)):
-                came_to = _trained(plan, claim, directory)
+                came_to = _trained(plan, claim, directory, voice)
         except (Interrupted, KeyboardInterrupt) as end:
             queue.give_back(claim)
             return end.exit_code if isinstance(end, Interrupted) else 143
@@ -121,23 +123,23 @@ def work(plan: Plan) -> int:
     return 0
 
 
-def _trained(plan: Plan, claim: Any, directory: Path) -> trials.CameTo:
+def _trained(plan: Plan, claim: Any, directory: Path, voice: Voice) -> trials.CameTo:
     """Where memory is too small once more, with half the minibatch: every attempt from then on."""
     if HALVED not in claim.trial.user_attrs:
         try:
-            return trials.run(_trial(plan, claim, directory))
+            return trials.run(_trial(plan, claim, directory, voice))
         except Exception as error:
-            words = trials.within_memory(_trial(plan, claim, directory), error)
+            words = trials.within_memory(_trial(plan, claim, directory, voice), error)
             if not words:
                 raise
             _complain(log_of(Path(plan.directory), claim.number), error)
         claim.trial.set_user_attr(HALVED, words)
         trials.give_memory_back()
         print(f"out of memory: once more with {' '.join(words)}", flush=True)
-    return trials.run(_trial(plan, claim, directory))
+    return trials.run(_trial(plan, claim, directory, voice))
 
 
-def _trial(plan: Plan, claim: Any, directory: Path) -> trials.Trial:
+def _trial(plan: Plan, claim: Any, directory: Path, voice: Voice) -> trials.Trial:
     def report(value: float, epoch: int) -> bool:
         claim.trial.report(value, epoch)
         return bool(claim.trial.should_prune())
@@ -154,6 +156,7 @@ def _trial(plan: Plan, claim: Any, directory: Path) -> trials.Trial:
         primary=plan.primary,
         each=plan.pruner == "wilcoxon",
         name=" ".join(overrides_of(claim.point)),
+        told=partial(voice.epoch, claim.number),
     )
 
 

@@ -1,0 +1,86 @@
+"""A search on a terminal: what is seen while it runs, and that Ctrl-C gives the terminal back."""
+
+import os
+import re
+import select
+import subprocess
+import sys
+import termios
+
+import pytest
+
+from e2e.searches import PROJECT, TINY, run
+
+pytestmark = pytest.mark.slow
+
+WORDS = ["-m", "search=random", "lr=interval(0.001,0.1)", "n_trials=4", "workers=2", "tracking=none", *TINY]
+CTRL_C = b"\x03"
+
+
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory):
+    """Ctrl-C as soon as the first trial's line is seen."""
+    root = tmp_path_factory.mktemp("terminal")
+    ours, theirs = os.openpty()
+    before = termios.tcgetattr(theirs)
+    env = {**os.environ, "DESCENT_ROOT": str(root), "TERM": "xterm", "COLUMNS": "120", "LINES": "40"}
+    process = subprocess.Popen(
+        [sys.executable, "-c", _AS_OF_A_SHELL, str(PROJECT / "src" / "train.py"), *WORDS, "study=seen"],
+        stdin=theirs, stdout=theirs, stderr=theirs, env=env, cwd=root, start_new_session=True,
+    )  # fmt: skip
+    said = b""
+    while b"/4] #" not in said:
+        said += os.read(ours, 4096)
+    os.write(ours, CTRL_C)
+    os.set_blocking(ours, False)
+    while process.poll() is None or _is_waiting(ours):
+        said += _read(ours)
+    after = termios.tcgetattr(theirs)
+    os.close(ours)
+    os.close(theirs)
+    again = run(root, *WORDS, "study=seen")
+    return {"said": said.decode(), "code": process.returncode, "tty": (before, after), "again": again}
+
+
+# A shell gives its foreground command the terminal, so that Ctrl-C reaches it and its workers.
+_AS_OF_A_SHELL = """
+import fcntl, runpy, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+sys.argv = sys.argv[1:]
+sys.path.insert(0, sys.argv[0].rpartition("/")[0])
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+def _is_waiting(handle):
+    return bool(select.select([handle], [], [], 0.2)[0])
+
+
+def _read(handle):
+    try:
+        return os.read(handle, 4096) if _is_waiting(handle) else b""
+    except OSError:  # its other end is closed
+        return b""
+
+
+def test_it_shows_what_each_worker_does(stopped):
+    said = stopped["said"]
+    assert "2 running" in said and "waiting of 4" in said
+    assert re.search(r"#\d.*lr=0\.0\d+.*(begins|epoch [123]/3  val/accuracy 0\.\d{4})", said)
+
+
+def test_ctrl_c_gives_the_terminal_back(stopped):
+    said, (before, after) = stopped["said"], stopped["tty"]
+    assert stopped["code"] == 130
+    assert before == after
+    assert said.count("\x1b[?25l") == said.count("\x1b[?25h") == 1  # the cursor
+    assert said.splitlines()[-1] == "interrupted by SIGINT; the same command goes on"
+    assert "Traceback" not in said
+
+
+def test_the_same_command_goes_on_in_plain_lines(stopped):
+    again = stopped["again"]
+    assert (again.returncode, again.stderr) == (0, "")
+    assert "\x1b" not in again.stdout
+    numbers = [re.findall(r"/4\] #(\d)", said) for said in (stopped["said"], again.stdout)]
+    assert sorted(numbers[0] + numbers[1]) == ["0", "1", "2", "3"]
