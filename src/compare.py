@@ -3,6 +3,7 @@
 python src/compare.py by=optimizer dataset=digits metric=test/accuracy
 python src/compare.py by=tags.arm study=capacity save=comparison
 python src/compare.py by=optimizer target=0.95
+python src/compare.py by=optimizer over=dataset,model baseline=adam save=race
 python src/compare.py runs=latest,best
 python src/compare.py runs=1a2b3c4d,5e6f7a8b code=true
 
@@ -27,7 +28,11 @@ from descent.arguments import Argument, script
             "target", "float (-inf, inf) | null", None, "how soon runs come there, by their metric of every epoch"
         ),
         Argument("baseline", "str | null", None, "the target is what this group's runs come to, in their median"),
-        Argument("save", "str | null", None, "a folder for table.md, comparison.json and distributions.png"),
+        Argument("over", "str | null", None, "workloads: settings of which every value is ranked for itself"),
+        Argument("save", "str | null", None, "a folder for report.html, plots/, table.md and comparison.json"),
+        Argument(
+            "report", "bool", False, "the page goes to the run of study=… in MLflow, its verdict to the description"
+        ),
         Argument("costs", "bool", False, "times, memory and the runs' ids in comparison.json too"),
         Argument("tracking.experiment", "str", "descent", "the MLflow experiment"),
         Argument("tracking.uri", "str | null", None, "the store; MLFLOW_TRACKING_URI or mlflow.db unless given"),

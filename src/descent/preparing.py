@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from descent.config import Config, located, project_root, workspace_root
@@ -103,7 +104,7 @@ def _fresh(config: Config) -> Config:
 
 
 def _table(manifest: Manifest, state: str) -> Table:
-    table = Table(title=f"{manifest.name}: {state}", title_justify="left")
+    table = Table(title=f"{escape(manifest.name)}: {state}", title_justify="left")
     for column in ("split", "rows", "shape", "type", "samples of each class" if manifest.class_counts else "targets"):
         table.add_column(column, justify="right" if column == "rows" else "left")
     for split, rows in manifest.samples.items():

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from descent.comparison.summary import CONFIDENCE, Summary, summarise, summarise_all
@@ -130,7 +131,7 @@ def _brief(config: "Config", found: Repeated) -> str:
 
 
 def _each(config: "Config", found: Repeated) -> Table:
-    table = Table(title=f"{config.name}: {len(found.repeats)} repeats", title_justify="left")
+    table = Table(title=f"{escape(config.name)}: {len(found.repeats)} repeats", title_justify="left")
     for column in ("#", "repeat", "run", config.objective):
         table.add_column(column, justify="right" if column in ("#", config.objective) else "left")
     for repeat in found.repeats:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from descent import processes
@@ -99,7 +100,7 @@ def _keys(override: str) -> set[str]:
 
 
 def _settings(config: Config, parts: Parts) -> Table:
-    table = Table(title=config.name, show_header=False, title_justify="left")
+    table = Table(title=escape(config.name), show_header=False, title_justify="left")
     for name, choice in config.choices.items():
         if choice != "none":
             table.add_row(name, choice)

@@ -1,5 +1,6 @@
 """`python src/compare.py by=…` on a store whose runs are known, and on runs that were trained."""
 
+import html
 import json
 import re
 import shlex
@@ -10,6 +11,7 @@ import pytest
 from PIL import Image
 from scipy import stats
 
+from reference.searched import EVIL
 from reference.stored import add, opened
 
 PROJECT = Path(__file__).parents[2]
@@ -27,13 +29,14 @@ def store_root(tmp_path_factory):
     root = tmp_path_factory.mktemp("store")
     store = opened(root)
     for seed, value in enumerate(ADAM):
-        parent = {"role": "child", "arm": "a"}
+        parent = {"role": "child", "arm": "a", "made": "a"}
         known = {"test/accuracy": value, "time/milliseconds_per_step": 2.0}
         add(store, known, tags=parent, seed=seed, name="first", curve=[0.9, 0.95, value])
     for seed, value in enumerate(SGD):
         add(store, {"test/accuracy": value}, tags={"arm": "b"}, optimizer="sgd", lr=0.1, seed=seed, curve=[0.8, 0.9])
     for seed, value in enumerate(LION):
-        add(store, {"test/accuracy": value}, optimizer="lion", lr=0.0001, seed=seed + 20)
+        hostile = {"tags": {"made": EVIL, "git_commit": "0123456789abcdef", "command": EVIL}, "name": EVIL}
+        add(store, {"test/accuracy": value}, optimizer="lion", lr=0.0001, seed=seed + 20, **hostile)
     add(store, {"test/accuracy": 0.5}, tags={"role": "parent"})
     study = add(store, {"test/accuracy": 0.1}, tags={"role": "study"}, name="search")
     trial = {"mlflow.parentRunId": study}
@@ -159,6 +162,17 @@ REFUSED = [
     ("by=optimizer runs=nobody", "runs: got nobody, allowed ids (8 characters are enough) or names; the newest:", 2),
     ("by=optimizer margin=-1", "margin: got -1, allowed float (0, inf)", 2),
     ("by=optimizer target=0.9 baseline=adam", "baseline: got adam, allowed nothing with target=…", 2),
+    ("by=optimizer report=true", "report: got true, allowed nothing without study=…; save=<folder>", 2),
+    ("by=optimizer over=dataset", "over: got dataset, allowed with target=… or baseline=…", 2),
+    ("by=optimizer over=optimizer target=0.9", "over: got optimizer, allowed other keys than by=…", 2),
+    ("by=optimizer over=datast target=0.9", "over: got datast, no run has that; did you mean dataset?", 2),
+    ("by=optimizer over=dataset target=0.9 margin=1", "margin: got 1.0, allowed nothing with over=…", 2),
+    ("by=optimizer metric=test/accuracy baseline=adm", "did you mean adam?", 2),
+    ("by=optimizer metric=test/loss", "metric: got test/loss, allowed what the runs have", 2),
+    ("by=optimizer direction=up", "direction: got up, allowed minimize | maximize | auto", 2),
+    ("by=optimizer by=lr", "by: got by=lr, allowed each key once", 2),
+    ("by=,", "by: got nothing, allowed names with commas between", 2),
+    ("by=optimizer runs=,", "runs: got nothing, allowed names with commas between", 2),
     ("by=optimizer lr=1 lr=2", "lr: got lr=2, allowed each key once", 2),
     ("by=optimizer tracking.experiment=other", "experiment other, yet", 3),
     ("by=optimizer seed=6", "runs: none of 1 has a result: 1 still running", 3),
@@ -183,19 +197,77 @@ def test_what_is_saved(compared, tmp_path):
     line = f"by=optimizer metric=test/accuracy optimizer=adam,sgd save={tmp_path}/out"
     assert compared(line).code == 0
     folder = tmp_path / "out"
-    assert {path.name for path in folder.iterdir()} == {"table.md", "comparison.json", "distributions.png"}
+    assert {path.name for path in folder.iterdir()} == {"table.md", "comparison.json", "report.html", "plots"}
+    pictures = {path.stem for path in (folder / "plots").iterdir()}
+    assert pictures == {"distributions", "differences", "chances", "curves"}
     assert "| adam | 5 | 0.975 |" in (folder / "table.md").read_text()
     told = json.loads((folder / "comparison.json").read_text())
     assert told["groups"]["adam"]["mean"] == pytest.approx(np.mean(ADAM)) and told["pairs"][0]["ahead"] == "adam"
     assert "milliseconds_per_step" not in told["groups"]["adam"] and "runs" not in told["groups"]["adam"]
-    pixels = np.asarray(Image.open(folder / "distributions.png").convert("RGB")).reshape(-1, 3)
-    dots, means = (0.6 * np.array([0, 114, 178]) + 0.4 * 255, [213, 94, 0])
+    pixels = np.asarray(Image.open(folder / "plots" / "distributions.png").convert("RGB")).reshape(-1, 3)
+    dots, means = [0, 114, 178], [213, 94, 0]
     assert all((np.abs(pixels.astype(int) - ink).sum(axis=1) < 40).any() for ink in (dots, means))
-    first = (folder / "comparison.json").read_bytes()
+    first, page = (folder / "comparison.json").read_bytes(), (folder / "report.html").read_bytes()
     assert compared(f"{line} costs=true").code == 0
     told = json.loads((folder / "comparison.json").read_text())
     assert told["groups"]["adam"]["milliseconds_per_step"] == 2.0 and len(told["groups"]["adam"]["runs"]) == 5
     assert compared(line).code == 0 and (folder / "comparison.json").read_bytes() == first
+    assert (folder / "report.html").read_bytes() == page  # nothing in it but what the runs and the command say
+
+
+def test_the_page_says_what_was_asked_and_found_and_by_which_commands(compared, tmp_path):
+    answer = compared(f"by=tags.made metric=test/accuracy dataset=digits save={tmp_path}")
+    assert answer.code == 0, answer.err
+    page = (tmp_path / "report.html").read_text()
+    said = html.unescape(page)
+    assert "<h1>test/accuracy by tags.made (larger is better)</h1>" in page
+    assert f"{EVIL} has the best mean, but it cannot be told apart from a." in said
+    assert f"python src/compare.py by=tags.made metric=test/accuracy dataset=digits save={tmp_path}" in said
+    assert ">01234567</td>" in page
+    assert EVIL not in page and "<" not in (tmp_path / "table.md").read_text()
+
+
+def test_a_studys_page_goes_to_its_run(compared, store_root):
+    answer = compared("by=optimizer study=search report=true")
+    assert answer.code == 0, answer.err
+    store = opened(store_root)
+    [study] = store.client.search_runs([store.experiment_id], "tags.role = 'study'")
+    kept = {file.path for file in store.client.list_artifacts(study.info.run_id, "comparison")}
+    assert {"comparison/report.html", "comparison/table.md", "comparison/plots"} <= kept
+    note = study.data.tags["mlflow.note.content"]
+    assert "Which of adam, sgd has the larger best/val/accuracy" in note
+    assert "    python src/compare.py by=optimizer study=search report=true" in note
+    assert compared("by=optimizer study=search report=true").code == 0  # anew, not once more
+    assert store.client.get_run(study.info.run_id).data.tags["mlflow.note.content"] == note
+
+
+@pytest.fixture(scope="module")
+def workloads_root(tmp_path_factory):
+    """Adam comes to 0.9 on both datasets, on iris after sgd; a third dataset has adam alone."""
+    root = tmp_path_factory.mktemp("workloads")
+    store = opened(root)
+    epochs = {("adam", "digits"): 1, ("sgd", "digits"): 2, ("adam", "iris"): 1, ("sgd", "iris"): 0, ("adam", "wine"): 0}
+    for (optimizer, dataset), reached in epochs.items():
+        for seed in range(2):
+            curve = [0.5] * reached + [0.95] * (4 - reached)
+            add(store, {"test/accuracy": 0.9}, optimizer=optimizer, dataset=dataset, seed=seed, curve=curve)
+    return root
+
+
+def test_groups_are_ranked_over_workloads(workloads_root, monkeypatch, run_here, tmp_path):
+    monkeypatch.setenv("DESCENT_ROOT", str(workloads_root))
+    monkeypatch.setenv("COLUMNS", "160")
+    answer = run_here(["by=optimizer", "over=dataset", "target=0.9", f"save={tmp_path}/out"], COMPARE)
+    assert answer.code == 0, answer.err
+    told = json.loads((tmp_path / "out" / "comparison.json").read_text())
+    assert told["targets"] == {"digits": "val/accuracy 0.9", "iris": "val/accuracy 0.9"}
+    assert told["groups"]["adam"]["epochs"] == {"digits": 2.0, "iris": 2.0}
+    assert [told["groups"][name]["rank"] for name in ("adam", "sgd")] == [1.5, 1.5]
+    [row] = [line.split() for line in answer.out.splitlines() if re.match(r" *adam +\d", line)]
+    assert row == ["adam", "2", "2", "50%", "100%", "1.5", "50%"]
+    assert "wine left out: by: got optimizer, but all 2 runs have adam" in answer.out
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "Performance profiles" in page and (tmp_path / "out" / "plots" / "profile-epochs.png").is_file()
 
 
 def test_how_soon_runs_come_to_a_target(compared, tmp_path):

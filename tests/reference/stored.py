@@ -13,6 +13,7 @@ PARAMS = {
     "optimizer": "adam",
     "optimizer.lr": "0.001",
     "lr": "0.001",
+    "model": "mlp",
     "dataset": "digits",
     "dataset.val_fraction": "0.1",
     "dataset.split_seed": "0",

@@ -5,7 +5,7 @@ from typing import Any
 from descent import rules
 
 OF_TWO = ("runs", "code")
-PLAIN = {"metric": "auto", "direction": "auto", "costs": False, "tracking.experiment": "descent"}
+PLAIN = {"metric": "auto", "direction": "auto", "costs": False, "report": False, "tracking.experiment": "descent"}
 
 
 def answer(request: dict[str, Any]) -> None:

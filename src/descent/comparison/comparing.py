@@ -62,24 +62,50 @@ class Comparison:
 def run(request: dict[str, Any]) -> None:
     """What the script does; `filters` of the request are the keys that it does not know."""
     by = tuple(key for key in request["by"].split(",") if key)
-    if request["save"] is not None and Path(request["save"]).is_file():
-        raise rules.refuse("save", request["save"], "a folder", "this is a file")
-    if request["target"] is not None and request["baseline"] is not None:
-        raise rules.refuse("baseline", request["baseline"], "nothing with target=…", "either gives the target")
+    _refuse_contradictions(request)
     archive = Archive(_destination(request))
     runs = selected(archive, request, by)
-    metric = _metric(request["metric"], runs)
-    direction = _direction(request["direction"], metric, runs)
+    if request["over"] is not None:
+        from descent.comparison import workloads
+
+        workloads.run(runs, by, archive, request)
+        return
+    metric = metric_of(request["metric"], runs)
+    direction = direction_of(request["direction"], metric, runs)
     comparison = compare(runs, by, metric, direction, request["margin"])
     target = request["target"] if request["target"] is not None else request["baseline"]
     if target is not None:
         found = reached(comparison.groups, metric, direction, target, archive.history)
         comparison = replace(comparison, reached=found)
     show(Console(), comparison)
-    if request["save"] is not None:
-        from descent.comparison.saving import save
+    if request["save"] is not None or request["report"]:
+        from descent.comparison import reporting, saving
 
-        save(comparison, Path(request["save"]), costs=request["costs"])
+        saving.keep(reporting.told(comparison, archive.history, costs=request["costs"]), archive, request)
+
+
+def _refuse_contradictions(request: Mapping[str, Any]) -> None:
+    """Keys that mean nothing beside, or without, the others."""
+    for key in ("by", "runs", "over"):
+        if request[key] is not None and not request[key].replace(",", "").strip():
+            raise rules.refuse(key, "nothing", "names with commas between", f"leave {key}= out, or name something")
+    if request["save"] is not None and Path(request["save"]).is_file():
+        raise rules.refuse("save", request["save"], "a folder", "this is a file")
+    if request["report"] and request["study"] is None:
+        raise rules.refuse("report", True, "nothing without study=…", "save=<folder> writes the page into a folder")
+    if request["target"] is not None and request["baseline"] is not None:
+        raise rules.refuse("baseline", request["baseline"], "nothing with target=…", "either gives the target")
+    if request["over"] is None:
+        return
+    if request["target"] is None and request["baseline"] is None:
+        raise rules.refuse(
+            "over", request["over"], "with target=… or baseline=…", "baseline=<group> suits each workload"
+        )
+    if request["margin"] is not None:
+        raise rules.refuse("margin", request["margin"], "nothing with over=…", "workloads are ranked by time to target")
+    both = [key for key in request["over"].split(",") if key in request["by"].split(",")]
+    if both:
+        raise rules.refuse("over", both[0], "other keys than by=…", "by names groups, over names workloads")
 
 
 def selected(archive: Archive, request: Mapping[str, Any], by: Sequence[str]) -> list[Stored]:
@@ -135,14 +161,15 @@ def show(console: Console, comparison: Comparison) -> None:
     """On a terminal."""
     print(comparison.title)
     for part in telling.parts(telling.rows(comparison), console.width):
-        console.print(_drawn(part))
+        console.print(drawn(part))
     if comparison.reached:
-        console.print(_drawn(rows_of_table(comparison.reached)))
+        console.print(drawn(rows_of_table(comparison.reached)))
     for line in telling.sentences(comparison):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-def _drawn(rows: Sequence[Sequence[str]]) -> Table:
+def drawn(rows: Sequence[Sequence[str]]) -> Table:
+    """A table of a terminal, the first row its heading."""
     table = Table(box=box.SIMPLE_HEAD)
     for number, name in enumerate(rows[0]):
         table.add_column(escape(name), justify="right" if number else "left", overflow="fold", no_wrap=number > 0)
@@ -155,7 +182,7 @@ def _destination(request: Mapping[str, Any]) -> Destination:
     return resolved(Destination("local", request[ADDRESS], request[EXPERIMENT], project_root()))
 
 
-def _metric(given: str, runs: Sequence[Stored]) -> str:
+def metric_of(given: str, runs: Sequence[Stored]) -> str:
     """What was asked for; else of the objective what the test split says, or validation where no run has read that."""
     if given != AUTO:
         return given
@@ -164,7 +191,7 @@ def _metric(given: str, runs: Sequence[Stored]) -> str:
     return test if any(test in run.metrics for run in runs) else f"best/{objective}"
 
 
-def _direction(given: str, metric: str, runs: Sequence[Stored]) -> Direction:
+def direction_of(given: str, metric: str, runs: Sequence[Stored]) -> Direction:
     if given != AUTO:
         return "minimize" if given == "minimize" else "maximize"
     if metric.startswith(LESS):

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
+from scipy import stats
 
 from descent.comparison.summary import CONFIDENCE
 from descent.vocabulary import Direction
@@ -42,15 +43,40 @@ def profiles(costs: Costs, factors: Sequence[float]) -> dict[str, list[float]]:
     `costs` are group → workload → what each repeat took, infinity where it never got there; a workload's cost is the
     median of its repeats (Dolan and Moré, 2002).
     """
-    workloads = _workloads(costs)
-    table = np.array([[median(costs[group].get(one, ())) for one in workloads] for group in costs])
-    return dict(zip(costs, _shares(table[None], factors)[0].tolist(), strict=True))
+    return dict(zip(costs, _shares(_table(costs)[None], factors)[0].tolist(), strict=True))
 
 
 def profile_bands(
     costs: Costs, factors: Sequence[float], confidence: float = CONFIDENCE
 ) -> dict[str, list[tuple[float, float]]]:
     """Between which shares the profiles lie when the repeats are drawn anew."""
+    tails = [(1 - confidence) / 2, (1 + confidence) / 2]
+    low, high = np.quantile(_shares(_drawn(costs), factors), tails, axis=0)
+    bands = np.stack([low, high], axis=-1)
+    return {group: [(float(a), float(b)) for a, b in bands[row]] for row, group in enumerate(costs)}
+
+
+def ranking(costs: Costs) -> dict[str, tuple[float, float]]:
+    """Group → its mean rank over the workloads, and how often that is the lowest when the repeats are drawn anew.
+
+    Who tie share a rank, and being first; those that never came there share the last ones. The best stands first.
+    """
+    ranks = stats.rankdata(_table(costs), axis=0).mean(axis=1)
+    drawn = stats.rankdata(_drawn(costs), axis=1).mean(axis=2)
+    first = np.isclose(drawn, drawn.min(axis=1, keepdims=True), rtol=1e-12)
+    chances = (first / first.sum(axis=1, keepdims=True)).mean(axis=0)
+    found = {group: (float(ranks[row]), float(chances[row])) for row, group in enumerate(costs)}
+    return dict(sorted(found.items(), key=lambda one: (one[1][0], -one[1][1])))
+
+
+def _table(costs: Costs) -> Floats:
+    """Groups × workloads."""
+    workloads = _workloads(costs)
+    return np.array([[median(costs[group].get(one, ())) for one in workloads] for group in costs])
+
+
+def _drawn(costs: Costs) -> Floats:
+    """Draws × groups × workloads, each the median of as many repeats as there are, drawn from them."""
     workloads, random = _workloads(costs), np.random.default_rng(0)
     table = np.full((RESAMPLES, len(costs), len(workloads)), np.inf)
     for row, group in enumerate(costs):
@@ -58,10 +84,7 @@ def profile_bands(
             if repeats := costs[group].get(workload, ()):
                 drawn = random.choice(np.asarray(repeats, dtype=np.float64), (RESAMPLES, len(repeats)))
                 table[:, row, column] = _medians(drawn)
-    tails = [(1 - confidence) / 2, (1 + confidence) / 2]
-    low, high = np.quantile(_shares(table, factors), tails, axis=0)
-    bands = np.stack([low, high], axis=-1)
-    return {group: [(float(a), float(b)) for a, b in bands[row]] for row, group in enumerate(costs)}
+    return table
 
 
 def _shares(table: Floats, factors: Sequence[float]) -> Floats:

@@ -1,62 +1,74 @@
-"""A comparison as files: a table for a README, figures for DVC, a picture."""
+"""A comparison as files: a table for a README, figures for DVC, a page with its pictures."""
 
+import shlex
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from tempfile import TemporaryDirectory
+from typing import Any
 
 from descent import rules
-from descent.comparison import telling
-from descent.durable import write_json
+from descent.comparison.selecting import studies_named
+from descent.durable import write_durably, write_json
 from descent.errors import EnvironmentFault
+from descent.pages.chart import Chart
+from descent.pages.page import Page, written
+from descent.tracking import describing
+from descent.tracking.attaching import attach
+from descent.tracking.reading import Archive
+from descent.tracking.secrets import mask
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-    from descent.comparison.comparing import Comparison
-
-TABLE, FIGURES, PICTURE = "table.md", "comparison.json", "distributions.png"
-INK, MEAN = "#0072B2", "#D55E00"  # of Okabe and Ito's colours, which everybody can tell apart
+TABLE, FIGURES, PAGE, PICTURES = "table.md", "comparison.json", "report.html", "plots"
+FILES = (PAGE, PICTURES, TABLE, FIGURES)
+DOTS = 120  # an inch
+ATTACHED = "comparison"  # the folder among a run's artifacts
 
 
-def save(comparison: "Comparison", folder: Path, *, costs: bool = False) -> None:
+@dataclass(frozen=True)
+class Told:
+    """What is kept of a comparison. `page` takes the command; the first of the charts is shown with the description."""
+
+    markdown: str
+    figures: Mapping[str, Any]
+    charts: Mapping[str, Chart]
+    page: Callable[[str], Page]
+    question: str
+    answer: str
+
+
+def keep(told: Told, archive: Archive, request: Mapping[str, Any]) -> None:
+    """In a folder, with the study's run, or both."""
+    command = mask(shlex.join(["python", "src/compare.py", *sys.argv[1:]]))
+    with nullcontext(request["save"]) if request["save"] is not None else TemporaryDirectory() as place:
+        folder = Path(place)
+        write(told, command, folder)
+        if request["save"] is not None:
+            print(f"report: {folder / PAGE}")
+        if request["report"]:
+            study = studies_named(list(archive.runs(tags={"role": "study"})), request["study"])[0]
+            picture = describing.picture(f"{ATTACHED}/{PICTURES}/{next(iter(told.charts))}.png", study.id)
+            words = describing.told(told.question, told.answer, command, picture)
+            attach(archive, study, [folder / name for name in FILES], ATTACHED, words)
+            print(f"report: {ATTACHED}/{PAGE} of {study.name} in {archive.shown}")
+
+
+def write(told: Told, command: str, folder: Path) -> None:
     """Into the folder, made if need be; what is in it under other names stays."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / TABLE).write_text(telling.markdown(comparison))
-        write_json(folder / FIGURES, telling.document(comparison, costs=costs))
-        picture(comparison).savefig(folder / PICTURE, dpi=150, metadata={"Software": None})
+        (folder / TABLE).write_text(told.markdown)
+        write_json(folder / FIGURES, told.figures)
+        write_durably(folder / PAGE, written(told.page(command)).encode())
+        _draw(told.charts, folder / PICTURES)
     except OSError as error:
         raise EnvironmentFault(rules.cut(f"save: {folder} cannot be written: {error.strerror}", 200)) from None
 
 
-def picture(comparison: "Comparison") -> "Figure":
-    """Every run as a dot, the mean with its interval beside them."""
-    from matplotlib.figure import Figure
+def _draw(charts: Mapping[str, Chart], folder: Path) -> None:
+    from descent.pages.pictures import picture
 
-    names = [group.name for group in comparison.groups]
-    figure = Figure(figsize=(7, 1.6 + 0.45 * len(names)), layout="constrained")
-    axes = figure.subplots()
-    for row, group in enumerate(comparison.groups):
-        _draw(axes, row, list(group.values(comparison.metric).values()), comparison)
-    axes.set_yticks(range(len(names)), [rules.cut(name, 40).replace("$", r"\$") for name in names])
-    axes.set_ylim(len(names) - 0.4, -0.6)
-    axes.set_xlabel(f"{comparison.metric}: each run, mean and 95% interval")
-    axes.set_title(rules.cut(comparison.answer, 90).replace("$", r"\$"), fontsize=10, loc="left")
-    axes.grid(axis="x", alpha=0.3)
-    axes.spines[["top", "right", "left"]].set_visible(False)
-    return figure
-
-
-def _draw(axes: "Axes", row: int, values: list[float], comparison: "Comparison") -> None:
-    import numpy as np
-
-    finite = [value for value in values if np.isfinite(value)]
-    offsets = np.random.default_rng(0).uniform(-0.12, 0.12, len(finite))
-    axes.scatter(finite, row + 0.12 + offsets, s=14, color=INK, alpha=0.6, linewidths=0)
-    summary = comparison.spreads[comparison.groups[row].name].summary
-    if summary is None:
-        return
-    reach = None
-    if summary.low is not None and summary.high is not None:
-        reach = [[summary.mean - summary.low], [summary.high - summary.mean]]
-    axes.errorbar([summary.mean], [row - 0.15], xerr=reach, fmt="D", color=MEAN, capsize=4, markersize=5)
+    folder.mkdir(exist_ok=True)
+    for name, chart in charts.items():
+        picture([chart]).savefig(folder / f"{name}.png", dpi=DOTS, metadata={"Software": None})

@@ -31,12 +31,17 @@ def leaves(runs: Sequence[Stored]) -> list[Stored]:
 
 def of_study(runs: Sequence[Stored], study: str) -> list[Stored]:
     """What is below the study's run in the tree; it is meant by its name or its id."""
+    return _below(runs, studies_named(runs, study))
+
+
+def studies_named(runs: Sequence[Stored], study: str) -> list[Stored]:
+    """The runs of studies with this name or id, the newest first."""
     studies = [run for run in runs if run.tags.get("role") == "study"]
     meant = [run for run in studies if _is_meant(run, study)]
     if not meant:
         names = list(dict.fromkeys(run.name for run in studies))
         raise rules.refuse("study", study, _listed(names) or "nothing: there is no study yet", rules.near(study, names))
-    return _below(runs, meant)
+    return meant
 
 
 def of_names(runs: Sequence[Stored], names: Sequence[str]) -> list[Stored]:

@@ -11,6 +11,7 @@ from descent.comparison import target
 from descent.comparison.grouping import Group
 from descent.comparison.spread import Spread
 from descent.comparison.verdicts import in_words
+from descent.tracking.describing import plain
 
 if TYPE_CHECKING:
     from descent.comparison.comparing import Comparison
@@ -76,23 +77,31 @@ def _median(group: Group, metric: str) -> float | None:
 
 def sentences(comparison: "Comparison") -> list[str]:
     """The verdict first, then each pair, then what a reader has to know, and what was left out."""
-    left_out = [f"{count} left out: {reason}" for reason, count in comparison.left_out.items()]
     sooner = target.in_words(comparison.reached) if comparison.reached else []
-    return [comparison.answer, *map(in_words, comparison.verdicts), *sooner, *comparison.notes, *left_out]
+    return [comparison.answer, *map(in_words, comparison.verdicts), *sooner, *remarks(comparison)]
+
+
+def remarks(comparison: "Comparison") -> list[str]:
+    """What a reader has to know, and what was left out."""
+    left_out = [f"{count} left out: {reason}" for reason, count in comparison.left_out.items()]
+    return [*comparison.notes, *left_out]
 
 
 def markdown(comparison: "Comparison") -> str:
     """For a README."""
     tables = [rows(comparison), *([target.rows_of_table(comparison.reached)] if comparison.reached else [])]
+    return markdown_of(comparison.title, tables, sentences(comparison))
+
+
+def markdown_of(title: str, tables: Sequence[Sequence[Sequence[str]]], lines: Sequence[str]) -> str:
+    """Tables of text between a title and lines about them."""
     table = "\n\n".join(map(_markdown_table, tables))
-    words = "\n".join(f"- {line.replace('<', '&lt;')}" for line in sentences(comparison))
-    return f"**{comparison.title}**\n\n{table}\n\n{words}\n"
+    words = "\n".join(f"- {plain(line)}" for line in lines)
+    return f"**{plain(title)}**\n\n{table}\n\n{words}\n"
 
 
 def _markdown_table(table: Sequence[Sequence[str]]) -> str:
-    heading, *body = (
-        [cell.replace("|", "\\|").replace("\n", " ").replace("<", "&lt;") for cell in row] for row in table
-    )
+    heading, *body = ([plain(cell) for cell in row] for row in table)
     lines = [heading, ["---", *["---:"] * (len(heading) - 1)], *body]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 

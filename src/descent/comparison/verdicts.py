@@ -124,6 +124,15 @@ def leading(verdicts_: Sequence[Verdict], groups: Sequence[str], best: str) -> s
     if own and len(beaten) == len(own):
         others = "the other" if len(groups) == 2 else f"all {len(groups) - 1} others"
         return f"{best} is better than {others}"
-    rest = [one.second if one.first == best else one.first for one in own if one.ahead != best]
-    told = ", ".join(rest[:4]) + ("" if len(rest) <= 4 else f" and {len(rest) - 4} more")
-    return f"{best} has the best mean, but it cannot be told apart from {told}"
+    rest = {one.second if one.first == best else one.first: one for one in own if one.ahead != best}
+    parts = {
+        "on the seeds that both have it is behind": [name for name, one in rest.items() if one.ahead],
+        "it cannot be told apart from": [name for name, one in rest.items() if not one.can_be_said],
+        "it is alike to": [name for name, one in rest.items() if one.alike and not one.ahead],
+    }
+    told = [f"{text} {_names(names)}" for text, names in parts.items() if names]
+    return f"{best} has the best mean, but {' and '.join(told)}"
+
+
+def _names(names: Sequence[str]) -> str:
+    return ", ".join(names[:4]) + ("" if len(names) <= 4 else f" and {len(names) - 4} more")

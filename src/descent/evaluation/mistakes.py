@@ -11,6 +11,7 @@ from torch import Tensor
 
 from descent.evaluation.judging import Verdict, values_of
 from descent.evaluation.recovering import Recovered
+from descent.lettering import plain
 from descent.tasks.measures import class_names
 from descent.tracking.curves import INK
 
@@ -62,12 +63,12 @@ def picture(images: Tensor, titles: Sequence[str], title: str) -> "Figure":
 
     lines = -(-len(images) // COLUMNS)
     figure = Figure(figsize=(1.7 * COLUMNS, 2.05 * lines + 0.5), layout="constrained")
-    figure.suptitle(title, fontsize=11, color=INK)
+    figure.suptitle(plain(title), fontsize=11, color=INK)
     axes = figure.subplots(lines, COLUMNS, squeeze=False).ravel()
     for panel in axes:
         panel.set_axis_off()
     for panel, image, told in zip(axes, images.double().numpy(), titles, strict=False):
-        panel.set_title(told, fontsize=8, color=INK)
+        panel.set_title(plain(told), fontsize=8, color=INK)
         panel.imshow(_shown(image), cmap="gray", interpolation="nearest")
     return figure
 

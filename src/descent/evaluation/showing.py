@@ -26,7 +26,7 @@ def show(
 
 def _metrics(report: dict[str, Any]) -> Table:
     title = f"{report['name']} {report['run'][:8]}: {report['split']}, {report['samples']:,} samples"
-    table = Table(title=title, title_justify="left")
+    table = Table(title=escape(title), title_justify="left")
     for column in ("metric", "this run", *report["baselines"]):
         table.add_column(column, justify="left" if column == "metric" else "right")
     for name, value in report["metrics"].items():

@@ -11,7 +11,8 @@ from typing import Any
 from descent.pages.chart import PALETTE, SHADES, Axis, Band, Bars, Chart, Field, Line, Points
 
 Trace = dict[str, Any]
-SYMBOLS = {"circle": "circle", "open": "circle-open", "cross": "x", "star": "star"}
+SYMBOLS = {"circle": "circle", "open": "circle-open", "cross": "x", "star": "star", "diamond": "diamond"}
+SIZES = {"star": 12, "diamond": 10}
 LONGEST_TICK = 24
 FAINT = 0.6
 
@@ -89,7 +90,7 @@ def _line(layer: Line) -> list[Trace]:
 
 
 def _points(layer: Points) -> list[Trace]:
-    marker: Trace = {"symbol": SYMBOLS[layer.symbol], "size": 12 if layer.symbol == "star" else 7}
+    marker: Trace = {"symbol": SYMBOLS[layer.symbol], "size": SIZES.get(layer.symbol, 7)}
     if layer.shades:
         marker |= {"color": list(layer.shades), "colorscale": SCALE, "cmin": 0, "cmax": 1}
         marker |= {"line": {"color": "--line", "width": 0.5}}

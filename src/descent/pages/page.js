@@ -20,7 +20,7 @@
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
       font: { color: css.getPropertyValue("--ink").trim(), family: css.fontFamily, size: width < 520 ? 11 : 12 },
       margin: { l: 44, r: 14, t: own.showlegend ? 34 : 12, b: 40 },
-      legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom" },
+      legend: { orientation: "h", traceorder: "normal", x: 0, y: 1.02, yanchor: "bottom" },
       hoverlabel: { bgcolor: css.getPropertyValue("--card").trim(), font: { color: css.getPropertyValue("--ink").trim() },
         align: "left", namelength: -1 },
       hovermode: "closest" };

@@ -19,6 +19,8 @@ POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data: blob:; base-uri 'none'; "
     "form-action 'none'"
 )
+SHORT, LONG = 12, 40  # letters of a cell
+HEIGHT, ROW = 320, 26  # pixels of a chart, as page.css has it, and of a category where there are many
 DARK_PALETTE = ("#56B4E9", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#0072B2")
 
 
@@ -107,7 +109,8 @@ def _part(part: Part, charts: list[dict[str, Any]]) -> str:
         note = f"<figcaption>{html.escape(part.note)}</figcaption>" if part.note else ""
         kind = "chart wide" if part.wide else "chart"
         title = html.escape(part.title)
-        draw = f'<div class="draw" data-chart="{len(charts) - 1}" role="img" aria-label="{title}"></div>'
+        tall = f' style="height:{height}px"' if (height := ROW * len(part.y.categories) + 90) > HEIGHT else ""
+        draw = f'<div class="draw"{tall} data-chart="{len(charts) - 1}" role="img" aria-label="{title}"></div>'
         return f'<figure class="{kind}"><h3>{title}</h3>{draw}{note}</figure>'
     if isinstance(part, Command):
         return f'<pre class="command" tabindex="0"><code>{html.escape(part.text)}</code></pre>'
@@ -121,16 +124,18 @@ def _part(part: Part, charts: list[dict[str, Any]]) -> str:
 
 def _table(table: Table) -> str:
     def row(cells: Sequence[str], kind: str) -> str:
-        shown = [
-            f'<{kind} class="number">{html.escape(cell)}</{kind}>'
-            if place in table.numbers
-            else f"<{kind}>{html.escape(cell)}</{kind}>"
-            for place, cell in enumerate(cells)
-        ]
-        return f"<tr>{''.join(shown)}</tr>"
+        sizes = ["number" if place in table.numbers else _size(cell) for place, cell in enumerate(cells)]
+        shown = zip(sizes, map(html.escape, cells), strict=True)
+        drawn = [f'<{kind} class="{size}">{cell}</{kind}>' for size, cell in shown]
+        return f"<tr>{''.join(drawn)}</tr>"
 
     body = "".join(row(cells, "td") for cells in table.rows)
     return f'<div class="scroll"><table><thead>{row(table.head, "th")}</thead><tbody>{body}</tbody></table></div>'
+
+
+def _size(cell: str) -> str:
+    """A word stays on its line; a sentence gets room, and on a phone the table is scrolled."""
+    return "short" if len(cell) <= SHORT else "long" if len(cell) > LONG else "text"
 
 
 def _embedded(data: Any) -> str:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from descent.lettering import plain
 from descent.pages.chart import PALETTE, SHADES, Axis, Band, Bars, Chart, Field, Line, Points
 
 if TYPE_CHECKING:
@@ -13,7 +14,9 @@ if TYPE_CHECKING:
 
 INK, GRID = "#333333", "#DDDDDD"
 COLUMNS = 3
-MARKS = {"circle": "o", "open": "o", "cross": "x", "star": "*"}
+ROW = 0.3  # inches of a category
+MARKS = {"circle": "o", "open": "o", "cross": "x", "star": "*", "diamond": "D"}
+SIZES = {"star": 110, "diamond": 34}
 LONGEST_TICK = 18
 
 
@@ -24,9 +27,10 @@ def picture(charts: Sequence[Chart], title: str = "") -> "Figure":
     columns = min(COLUMNS, len(charts)) if len(charts) != 4 else 2
     rows = -(-len(charts) // columns)
     width = 7.5 if len(charts) == 1 else 4.4 * columns
-    figure = Figure(figsize=(width, (4.2 if len(charts) == 1 else 3.4) * rows), layout="constrained")
+    height = max(4.2 if len(charts) == 1 else 3.4, *(1.4 + ROW * len(chart.y.categories) for chart in charts))
+    figure = Figure(figsize=(width, height * rows), layout="constrained")
     if title:
-        figure.suptitle(_plain(title), fontsize=12, color=INK)
+        figure.suptitle(plain(title), fontsize=12, color=INK)
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
     for panel, chart in zip(axes, charts, strict=False):
         _draw(panel, chart)
@@ -38,7 +42,7 @@ def picture(charts: Sequence[Chart], title: str = "") -> "Figure":
 def _draw(panel: "Axes", chart: Chart) -> None:
     for layer in chart.layers:
         DRAWN[type(layer)](panel, layer)
-    panel.set_title(_plain(chart.title), fontsize=10, color=INK)
+    panel.set_title(plain(chart.title), fontsize=10, color=INK)
     _dress(panel, "x", chart.x)
     _dress(panel, "y", chart.y)
     panel.tick_params(labelsize=8, colors=INK)
@@ -51,23 +55,18 @@ def _draw(panel: "Axes", chart: Chart) -> None:
 
 def _dress(panel: "Axes", which: str, axis: Axis) -> None:
     own: Any = panel.xaxis if which == "x" else panel.yaxis
-    own.set_label_text(_plain(axis.title), fontsize=9, color=INK)
+    own.set_label_text(plain(axis.title), fontsize=9, color=INK)
     ticks = axis.ticks or tuple(enumerate(axis.categories))
     bounds = (-0.5, len(axis.categories) - 0.5) if axis.categories else axis.bounds
     if axis.log:
         panel.set(**{f"{which}scale": "log"})
     if ticks:
         places, texts = zip(*ticks, strict=True)
-        own.set_ticks(places, labels=[_plain(_cut(str(text))) for text in texts])
+        own.set_ticks(places, labels=[plain(_cut(str(text))) for text in texts])
         if which == "x" and sum(len(_cut(str(text))) for text in texts) > 28:
             panel.tick_params(axis="x", rotation=35)
     if bounds:
         panel.set(**{f"{which}lim": bounds})
-
-
-def _plain(text: str) -> str:
-    """matplotlib reads mathematics between dollars."""
-    return text.replace("$", r"\$")
 
 
 def _cut(text: str) -> str:
@@ -98,7 +97,7 @@ def _line(panel: "Axes", layer: Line) -> None:
 
 
 def _label(name: str) -> str | None:
-    return _plain(name) if name else None
+    return plain(name) if name else None
 
 
 def _points(panel: "Axes", layer: Points) -> None:
@@ -107,7 +106,7 @@ def _points(panel: "Axes", layer: Points) -> None:
         colour = {"color": _colour(layer.colour)}
     if layer.symbol == "open":
         colour = {"facecolors": "none", "edgecolors": _colour(layer.colour)}
-    size = 110 if layer.symbol == "star" else 22
+    size = SIZES.get(layer.symbol, 22)
     panel.scatter(layer.x, layer.y, s=size, marker=MARKS[layer.symbol], zorder=3, label=_label(layer.name), **colour)
 
 
@@ -132,7 +131,7 @@ def _field(panel: "Axes", layer: Field) -> None:
     )
     bar = panel.figure.colorbar(drawn, ax=panel)
     bar.ax.tick_params(labelsize=7, colors=INK)
-    bar.set_label(_plain(layer.title), fontsize=8, color=INK)
+    bar.set_label(plain(layer.title), fontsize=8, color=INK)
 
 
 DRAWN: dict[type, Callable[[Any, Any], None]] = {

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from descent.lettering import plain
 from descent.tracking.curves import INK
 
 if TYPE_CHECKING:
@@ -27,13 +28,13 @@ def confusion_picture(counts: npt.NDArray[Any], names: Sequence[str], title: str
     figure = Figure(figsize=(side, side), layout="constrained")
     axes = figure.subplots()
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, interpolation="nearest")
-    axes.set_title(title, fontsize=11, color=INK)
+    axes.set_title(plain(title), fontsize=11, color=INK)
     axes.set_xlabel("predicted", fontsize=10, color=INK)
     axes.set_ylabel("true", fontsize=10, color=INK)
     axes.tick_params(labelsize=8, colors=INK, length=0 if few else 3)
     if few:
-        shown = [name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…" for name in names]
-        upright = max(map(len, shown)) > 3
+        cut = [name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…" for name in names]
+        upright, shown = max(map(len, cut)) > 3, list(map(plain, cut))
         axes.set_xticks(range(classes), shown, rotation=90 if upright else 0)
         axes.set_yticks(range(classes), shown)
         for (row, column), count in np.ndenumerate(counts):

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from descent.lettering import plain
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -27,7 +29,7 @@ def learning_curves(history: Mapping[str, Points], title: str, best_epoch: int |
     columns = 2 if len(panels) == 4 else min(COLUMNS, max(1, len(panels)))
     rows = -(-max(1, len(panels)) // columns)
     figure = Figure(figsize=(4.4 * columns, 3.2 * rows + 0.4), layout="constrained")
-    figure.suptitle(title, fontsize=12, color=INK)
+    figure.suptitle(plain(title), fontsize=12, color=INK)
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
     for panel, (name, lines) in zip(axes, panels.items(), strict=False):
         _draw(panel, name, lines, best_epoch)

@@ -44,19 +44,22 @@ class Archive:
         """DataError in one line where there is nothing to read, EnvironmentFault where the store cannot be read."""
         self.shown = destination.shown
         try:
-            self._client, self._experiment = _opened(destination)
+            self.client, self._experiment = _opened(destination)
         except DescentError:
             raise
         except Exception as error:  # whatever the driver of a store raises: there is no common base
             raise unusable(self.shown, reason_of(error)) from error
 
-    def runs(self, params: Mapping[str, str] | None = None) -> Iterator[Stored]:
-        """Every run of the experiment whose params are exactly these texts, the newest first."""
-        wanted = " AND ".join(f"params.`{key}` = '{value}'" for key, value in (params or {}).items())
+    def runs(self, params: Mapping[str, str] | None = None, tags: Mapping[str, str] | None = None) -> Iterator[Stored]:
+        """Every run of the experiment whose params and tags are exactly these texts, the newest first."""
+        given = {"params": params or {}, "tags": tags or {}}
+        wanted = " AND ".join(
+            f"{kind}.`{key}` = '{value}'" for kind, own in given.items() for key, value in own.items()
+        )
         token: str | None = None
         while True:
             try:
-                page = self._client.search_runs([self._experiment], wanted, max_results=PAGE, page_token=token)
+                page = self.client.search_runs([self._experiment], wanted, max_results=PAGE, page_token=token)
             except Exception as error:  # as above
                 raise unusable(self.shown, reason_of(error)) from error
             yield from map(_plain, page)
@@ -67,7 +70,7 @@ class Archive:
     def history(self, run: str, metric: str) -> list[tuple[int, float]]:
         """A metric's (step, value) in the order of steps, the last one told of each."""
         try:
-            points = self._client.get_metric_history(run, metric)
+            points = self.client.get_metric_history(run, metric)
         except Exception as error:  # as above
             raise unusable(self.shown, reason_of(error)) from error
         newest = {point.step: point.value for point in sorted(points, key=lambda point: point.timestamp)}

@@ -1,12 +1,13 @@
 """Chances of being first against closed forms; profiles against what can be counted by hand."""
 
+import itertools
 import math
 
 import numpy as np
 import pytest
 from scipy import stats
 
-from descent.comparison.ranking import chances_of_first, profile_bands, profiles
+from descent.comparison.ranking import chances_of_first, profile_bands, profiles, ranking
 
 INF = math.inf
 
@@ -76,3 +77,46 @@ def test_a_band_holds_the_profile():
         low <= share <= high for name in COSTS for (low, high), share in zip(bands[name], found[name], strict=True)
     )
     assert bands["b"][1] == (0.0, pytest.approx(2 / 3))  # a's draws on y, b's misses
+
+
+def test_ranks_are_counted_on_each_workload():
+    costs = {
+        "a": {"x": [1.0], "y": [5.0], "z": [INF]},
+        "b": {"x": [2.0], "y": [5.0], "z": [3.0]},
+        "c": {"x": [9.0], "y": [INF], "z": [INF]},
+    }
+    assert ranking(costs) == {
+        "b": (pytest.approx((2 + 1.5 + 1) / 3), 1.0),
+        "a": (pytest.approx((1 + 1.5 + 2.5) / 3), 0.0),
+        "c": (pytest.approx((3 + 3 + 2.5) / 3), 0.0),
+    }
+
+
+def test_the_chance_of_the_lowest_rank_is_that_of_all_draws():
+    """Two workloads, two repeats each: every way of drawing the repeats anew, counted out."""
+    costs = {"a": {"x": [1.0, 4.0], "y": [2.0, 6.0]}, "b": {"x": [2.0, 3.0], "y": [3.0, 5.0]}}
+    pairs = [list(itertools.product(costs[group][load], repeat=2)) for load in "xy" for group in "ab"]
+    wins = 0.0
+    for draw in itertools.product(*pairs):
+        a_x, b_x, a_y, b_y = map(np.mean, draw)
+        ahead = np.sign(b_x - a_x) + np.sign(b_y - a_y)
+        wins += 1.0 if ahead > 0 else 0.5 if ahead == 0 else 0.0
+    expected = wins / math.prod(map(len, pairs))
+    assert ranking(costs)["a"][1] == pytest.approx(expected, abs=0.05)
+    assert sum(chance for _, chance in ranking(costs).values()) == pytest.approx(1.0)
+
+
+def test_profiles_are_those_of_a_plain_loop():
+    random = np.random.default_rng(5)
+    costs = {
+        group: {load: random.integers(1, 30, random.integers(1, 5)).astype(float).tolist() for load in "uvwxyz"}
+        for group in "abcd"
+    }
+    factors = [1.0, 1.5, 2.0, 4.0, 30.0]
+    for group, shares in profiles(costs, factors).items():
+        for factor, share in zip(factors, shares, strict=True):
+            near = [
+                np.median(costs[group][load]) <= factor * min(np.median(own[load]) for own in costs.values())
+                for load in "uvwxyz"
+            ]
+            assert share == pytest.approx(np.mean(near))
