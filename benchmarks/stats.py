@@ -7,9 +7,8 @@ python benchmarks/stats.py --trials 50 --runs 200     a smoke run, its numbers m
 
 import argparse
 import itertools
-import json
 import math
-import resource
+import os
 import sqlite3
 import subprocess
 import sys
@@ -38,9 +37,6 @@ Group = dict[int, float]
 
 def main() -> None:
     options = _options()
-    if options.read:
-        _read(options.read)
-        return
     with TemporaryDirectory(prefix="descent-stats-") as folder:
         tables = [false_alarms(options.trials), found(options.trials), intervals(options.trials)]
         tables.append(reading(options.runs, Path(folder)))
@@ -89,36 +85,31 @@ def intervals(trials: int) -> Table:
 
 
 def reading(runs: int, folder: Path) -> Table:
-    """`compare.py`'s whole work in a process of its own, on stores of so many runs, ten times as many at the end."""
+    """`compare.py` as whole processes, on stores of so many runs, ten times as many at the end."""
     columns = ("tracked runs", "seconds", "of the processor", "the same per 1,000", "peak MB")
-    table = Table("Reading a SQLite store through MLflow's API, grouping and telling", columns, words=0)
+    table = Table("compare.py from start to end: a SQLite store through MLflow's API", columns, words=0)
     for count in (runs, 3 * runs, 10 * runs):
         root = folder / str(count)
         root.mkdir()
         _fill(root, count)
-        command = [sys.executable, __file__, "--read", str(root)]
-        seconds, busy, megabytes = json.loads(
-            subprocess.run(command, capture_output=True, text=True, check=True).stdout
-        )
-        table.rows.append(
-            [f"{count:,}", f"{seconds:.1f}", f"{busy:.1f}", f"{1000 * busy / count:.2f}", f"{megabytes:.0f}"]
-        )
+        seconds, busy, megabytes = _compared(root)
+        per_thousand = f"{1000 * busy / count:.2f}"
+        table.rows.append([f"{count:,}", f"{seconds:.1f}", f"{busy:.1f}", per_thousand, f"{megabytes:.0f}"])
     return table
 
 
-def _read(root: Path) -> None:
-    """In the process that is measured: seconds without imports, and the most memory that it took."""
-    from descent.comparison.comparing import compare
-    from descent.comparison.selecting import leaves
-    from descent.comparison.telling import sentences
-    from descent.tracking.destination import Destination
-    from descent.tracking.reading import Archive
-
-    archive = Archive(Destination("local", None, "descent", root))
-    started, busy = time.perf_counter(), time.process_time()
-    sentences(compare(leaves(list(archive.runs())), ["optimizer"], "test/accuracy", "maximize"))
-    seconds, busy = time.perf_counter() - started, time.process_time() - busy
-    print(json.dumps([seconds, busy, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000]))
+def _compared(root: Path) -> tuple[float, float, float]:
+    """Seconds by the clock and of the processor, and the most memory."""
+    command = [sys.executable, str(ROOT / "src" / "compare.py"), "by=optimizer", "metric=test/accuracy"]
+    known = {**os.environ, "DESCENT_ROOT": str(root), "OMP_NUM_THREADS": "1"}
+    known.pop("MLFLOW_TRACKING_URI", None)
+    started = time.perf_counter()
+    process = subprocess.Popen(command, env=known, stdout=subprocess.DEVNULL)
+    _, code, used = os.wait4(process.pid, 0)
+    if process.returncode is None:
+        process.returncode = os.waitstatus_to_exitcode(code)
+    assert process.returncode == 0, command
+    return time.perf_counter() - started, used.ru_utime + used.ru_stime, used.ru_maxrss / 1000
 
 
 def _fill(root: Path, count: int) -> None:
@@ -184,10 +175,10 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--trials", type=int, default=4000, help="of each experiment")
     parser.add_argument("--runs", type=int, default=1000, help="of the smallest store, a tenth of the largest")
     parser.add_argument("--save", type=Path, metavar="PAGE", help="rewrite the tables between this page's markers")
-    parser.add_argument("--read", type=Path, help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
 if __name__ == "__main__":
-    contrasts._permutation = lambda *_: math.nan  # type: ignore[assignment]  # nothing here reads it, and it is slow
+    contrasts.turned_p = lambda _: math.nan  # nothing here reads them, and they are slow
+    contrasts.relabelled_p = lambda *_: math.nan
     main()

@@ -130,6 +130,16 @@ def test_importing_descent_leaves_out_what_is_heavy():
     assert done.stdout == "[]\n"
 
 
+def test_statistics_need_neither_torch_nor_mlflow():
+    """Nor does anything that they import."""
+    names = sorted(file.stem for file in (SRC / "descent" / "comparison").glob("[a-z]*.py"))
+    assert {"contrast", "families", "power", "ranking", "resampling", "spread", "summary", "target"} <= set(names)
+    modules = ", ".join(f"descent.comparison.{name}" for name in names)
+    code = f"import sys, {modules}; print(sorted({HEAVY!r} & sys.modules.keys()))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=SRC, capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
 def test_a_newcomer_reads_little():
     read = [SRC / "train.py", SRC / "descent/training.py", SRC / "descent/assembly.py", PROJECT / "conf/config.yaml"]
     lines = {file.name: len(file.read_text().splitlines()) for file in read}

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special, stats
+from scipy import special
 
+from descent.comparison.resampling import relabelled_p, turned_p
 from descent.comparison.summary import CONFIDENCE, t_quantile
 
-RESAMPLES = 9999  # permutations that are drawn where there are more than can be counted out
 ROUNDING = 1e-12  # what differs by less, as a share of the values, does not vary
 
 # A measurement by what it shares with one of another group: its seed, its fold.
@@ -51,7 +51,7 @@ def _paired(a: Floats, b: Floats, confidence: float) -> Contrast:
     constant = _constant(differences, scale)
     deviation = 0.0 if constant else float(differences.std(ddof=1))
     half = t_quantile(0.5 + confidence / 2, n - 1) * deviation / math.sqrt(n)
-    permuted = _permutation(a, b, "samples")
+    permuted = turned_p(differences)
     p = permuted if constant else _two_sided(mean / deviation * math.sqrt(n), n - 1)
     mean = 0.0 if constant and abs(mean) <= ROUNDING * scale else mean
     effect = _standardised(mean, deviation, n - 1)
@@ -68,7 +68,7 @@ def _unpaired(a: Floats, b: Floats, confidence: float) -> Contrast:
     scale = float(max(np.abs(a).max(), np.abs(b).max()))
     mean = 0.0 if abs(mean) <= ROUNDING * scale else mean
     deviations = tuple(0.0 if _constant(one, scale) else float(one.std(ddof=1)) for one in (a, b))
-    permuted = _permutation(a, b, "independent")
+    permuted = relabelled_p(a, b)
     error, degrees = welch(deviations, counts)
     pooled = math.sqrt(sum((n - 1) * s**2 for n, s in zip(counts, deviations, strict=True)) / (sum(counts) - 2))
     effect = _standardised(mean, pooled, sum(counts) - 2)
@@ -108,19 +108,6 @@ def _standardised(difference: float, deviation: float, degrees: int) -> float | 
     if deviation == 0:
         return math.copysign(math.inf, difference)
     return hedges(difference, deviation, degrees) if degrees > 1 else None
-
-
-def _permutation(a: Floats, b: Floats, kind: str) -> float:
-    """How often chance alone parts them so far: counted out where that is possible, else drawn."""
-    found = stats.permutation_test(
-        (a, b),
-        lambda x, y, axis: np.mean(x, axis=axis) - np.mean(y, axis=axis),
-        permutation_type=kind,
-        vectorized=True,
-        n_resamples=RESAMPLES,
-        rng=np.random.default_rng(0),
-    )
-    return float(found.pvalue)
 
 
 def _constant(values: Floats, scale: float) -> bool:

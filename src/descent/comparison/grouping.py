@@ -1,5 +1,6 @@
 """Runs that may be compared, in groups: same data, split, metric and budget; and what else differs between them."""
 
+import functools
 import math
 from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
@@ -71,8 +72,11 @@ def grouped(runs: Sequence[Stored], by: Sequence[str], metric: str) -> Grouped:
     if len(kept) < len(chosen):
         left_out["the same to the bit as one that counts"] = len(chosen) - len(kept)
     inside, between = _what_else(kept, by)
+    counts: Counter[Hashable] = Counter()
     for run in kept:
-        _place(groups[_name(run, by)].runs, run, list(inside))
+        name, unit = _name(run, by), tuple(run.params.get(key, NOTHING) for key in (*UNITS, *inside))
+        groups[name].runs[(*unit, counts[name, unit])] = run
+        counts[name, unit] += 1
     return Grouped(_ordered(list(groups.values())), dict(left_out), _notes(kept, by, inside, between))
 
 
@@ -163,12 +167,6 @@ def _once(runs: Sequence[Stored], by: Sequence[str]) -> list[Stored]:
     return list(seen.values())
 
 
-def _place(runs: dict[Hashable, Stored], run: Stored, inside: Sequence[str]) -> None:
-    unit = tuple(run.params.get(key, NOTHING) for key in (*UNITS, *inside))
-    count = sum(known[:-1] == unit for known in runs if isinstance(known, tuple))
-    runs[(*unit, count)] = run
-
-
 def _what_else(runs: Sequence[Stored], by: Sequence[str]) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
     """The settings that vary inside a group, and those that only differ between groups, with their values."""
     keys = dict.fromkeys(key for run in runs for key in run.params)
@@ -198,6 +196,7 @@ def _follows(key: str, varying: set[str], runs: Sequence[Stored]) -> bool:
     return "." in key and last in varying and all(run.params.get(key) in (None, run.params.get(last)) for run in runs)
 
 
+@functools.cache
 def _is_passed_over(key: str) -> bool:
     return any(key == one or key.startswith(f"{one}.") for one in PASSED_OVER)
 

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 
 from descent.comparison.summary import CONFIDENCE
 from descent.vocabulary import Direction
@@ -61,8 +60,10 @@ def ranking(costs: Costs) -> dict[str, tuple[float, float]]:
 
     Who tie share a rank, and being first; those that never came there share the last ones. The best stands first.
     """
-    ranks = stats.rankdata(_table(costs), axis=0).mean(axis=1)
-    drawn = stats.rankdata(_drawn(costs), axis=1).mean(axis=2)
+    from scipy.stats import rankdata
+
+    ranks = rankdata(_table(costs), axis=0).mean(axis=1)
+    drawn = rankdata(_drawn(costs), axis=1).mean(axis=2)
     first = np.isclose(drawn, drawn.min(axis=1, keepdims=True), rtol=1e-12)
     chances = (first / first.sum(axis=1, keepdims=True)).mean(axis=0)
     found = {group: (float(ranks[row]), float(chances[row])) for row, group in enumerate(costs)}

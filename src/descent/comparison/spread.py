@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import special, stats
+from scipy import special
 
+from descent.comparison.resampling import drawn_means
 from descent.comparison.summary import CONFIDENCE, Summary, summarise
 from descent.vocabulary import Direction
 
 FEWEST_TO_RESAMPLE = 8  # the mean of fewer lies too often outside of everything that resampling them can come to
-RESAMPLES = 9999
 
 
 @dataclass(frozen=True)
@@ -49,15 +49,9 @@ def resampled_interval(values: Sequence[float], confidence: float = CONFIDENCE) 
     n = len(values)
     if n < FEWEST_TO_RESAMPLE:
         return None
-    found = stats.bootstrap(
-        (np.asarray(values),),
-        np.mean,
-        confidence_level=expanded(n, confidence),
-        n_resamples=RESAMPLES,
-        method="percentile",
-        rng=np.random.default_rng(0),
-    )
-    return float(found.confidence_interval.low), float(found.confidence_interval.high)
+    tail = (1 - expanded(n, confidence)) / 2
+    low, high = np.quantile(drawn_means(np.asarray(values, dtype=np.float64)), (tail, 1 - tail))
+    return float(low), float(high)
 
 
 def expanded(n: int, confidence: float = CONFIDENCE) -> float:

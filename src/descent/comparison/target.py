@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
 from descent import rules
 from descent.comparison.families import holm
 from descent.comparison.grouping import Group
 from descent.comparison.power import ALPHA
 from descent.comparison.ranking import median
+from descent.comparison.resampling import relabelled_p
 from descent.comparison.verdicts import shown_p
 from descent.errors import DataError
 from descent.tracking.reading import Stored
@@ -21,7 +21,6 @@ from descent.vocabulary import Direction
 
 UNITS = ("epochs", "steps", "samples", "seconds", "multiply-adds")
 PASSES = 3  # a step multiplies in its forward pass once, in its backward pass twice
-RESAMPLES = 9999
 Curve = Sequence[tuple[int, float]]  # (epoch from 0, value)
 History = Callable[[str, str], Curve]  # of a run's id and a metric
 
@@ -83,17 +82,10 @@ def sooner(first: Sequence[float], second: Sequence[float]) -> float | None:
     """The p value of a difference in ranks, counted out or drawn: ties and infinities are ranked like anything else."""
     if min(len(first), len(second)) < 2:
         return None
-    ranks = stats.rankdata([*first, *second])
-    if np.ptp(ranks) == 0:
-        return 1.0
-    found = stats.permutation_test(
-        (ranks[: len(first)], ranks[len(first) :]),
-        lambda x, y, axis: np.mean(x, axis=axis) - np.mean(y, axis=axis),
-        vectorized=True,
-        n_resamples=RESAMPLES,
-        rng=np.random.default_rng(0),
-    )
-    return float(found.pvalue)
+    from scipy.stats import rankdata
+
+    ranks = rankdata([*first, *second])
+    return 1.0 if np.ptp(ranks) == 0 else relabelled_p(ranks[: len(first)], ranks[len(first) :])
 
 
 def _best_of(name: str, curves: Mapping[str, Sequence[Curve]], direction: Direction) -> float:
@@ -165,7 +157,9 @@ def in_words(found: Reached) -> list[str]:
 
 def _ranks(found: Reached, first: str, second: str) -> dict[str, list[float]]:
     epochs = {name: [row[0] for row in found.costs[name]] for name in (first, second)}
-    ranks = stats.rankdata([*epochs[first], *epochs[second]]).tolist()
+    from scipy.stats import rankdata
+
+    ranks = rankdata([*epochs[first], *epochs[second]]).tolist()
     return {first: ranks[: len(epochs[first])], second: ranks[len(epochs[first]) :]}
 
 
