@@ -71,6 +71,7 @@ NO_PART = {
     "pages",
     "place.py",
     "preparing.py",
+    "races",
     "recalling.py",
     "record.py",
     "registering.py",

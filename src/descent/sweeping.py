@@ -26,6 +26,8 @@ def taken(settings: dict[str, Any], choices: Mapping[str, Any], is_sweep: bool, 
         if key == "space":
             continue  # its file may choose a model too: a run of one of its points says it
         given = sweep[key]["choice"] if key in GROUPS else sweep[key]
+        if key == "search" and given == "race" and sweep["space"]["choice"] != "none":
+            continue  # the space's file has chosen it: the same
         if given != default:
             raise refuse(key, given, "nothing without -m", "add -m to search, or leave it out")
     return sweep

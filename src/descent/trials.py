@@ -19,9 +19,11 @@ from descent.lifeline import die_with_parent
 from descent.origin import Origin, origin_of
 from descent.outputs import results_of, write_sweep
 from descent.ownership import held, is_alive, this_process
+from descent.pages import race as race_page
 from descent.pages import search as search_page
 from descent.pages import studies, surrogates
 from descent.place import refuse_foreign
+from descent.races import race as races
 from descent.rules import cut
 from descent.sweeping import KEYS as SWEEP_KEYS
 from descent.sweeping import KNOBS as SWEEP_DEFAULTS
@@ -46,9 +48,12 @@ __all__ = [
     "graphics_cards",
     "held",
     "is_alive",
+    "metrics_of",
     "origin_of",
     "progress",
     "project_root",
+    "race_page",
+    "races",
     "refuse_foreign",
     "reported_epoch",
     "results_of",
@@ -82,6 +87,7 @@ class Trial:
     report: Callable[[float, int], bool] | None = None  # objective, epoch → whether it is to end
     name: str = ""  # in the list of runs: what tells it from its siblings
     tested: bool = False  # whether its test split is read, as an ordinary run's is
+    whole: bool = False  # whether it keeps its model and pictures and may be registered, as an ordinary run
     objectives: Sequence[str] = ()  # metrics; none: its configuration's objective
     tags: Mapping[str, str] = field(default_factory=dict)  # of its run, beside those of the command
     each: bool = False  # of seeds and folds each one's own objective is reported, instead of their mean so far
@@ -114,7 +120,7 @@ def run(trial: Trial) -> CameTo:
             return _came_to_together(trial, config)
         name = cut(trial.name, record.LONGEST_NAME)
         outcome = training.train_one(config, trial.directory, data, trial.parent, _watch(trial, config), name)
-        if trial.tested:
+        if trial.whole:
             registering.after_training(config, trial.directory, outcome.objective)
     finally:
         entering.leave(trial.directory)
@@ -169,6 +175,17 @@ def reported_epoch(directory: Path) -> int:
     return int(median(reported_epoch(part) for part in parts))
 
 
+def metrics_of(directory: Path) -> dict[str, float]:
+    """Of a trial that has finished: the mean of its seeds and folds, where it has several."""
+    from descent import place, record, repeated
+
+    known = place.read(directory)
+    assert known is not None, "a finished trial has left its run.json"
+    if known.identity is None or not known.identity.repeated:
+        return record.outcome_of(known).metrics
+    return {name: summary.mean for name, summary in repeated.read(known).metrics.items()}
+
+
 def progress(directory: Path) -> str:
     """How far a trial has come, as its checkpoints say: the same as long as none of a later step is written."""
     steps: dict[str, str] = {}
@@ -202,7 +219,7 @@ def _config_of(trial: Trial, composed: DictConfig) -> Config:
     given = cast(list[str], OmegaConf.to_container(own.overrides.task))
     config = parse(composition.without_hydra(composed), dict(own.runtime.choices), given, one_of_many=True)
     config = replace(config, tags={**config.tags, **trial.tags})
-    if trial.tested or config.tracking.trial_artifacts:
+    if trial.whole or config.tracking.trial_artifacts:
         return config
     return replace(config, tracking=replace(config.tracking, model=False, pictures=False))
 

@@ -97,6 +97,7 @@ EMBEDDED = {
     "digits_lstm": ["epochs=1", "batch_size=1000"],
     "digits_mlp": ["epochs=1", "batch_size=1000"],
     "digits_vgg": ["epochs=1", "batch_size=1000"],
+    "race": ["epochs=1", "batch_size=1000"],
 }  # fmt: skip
 
 

@@ -11,9 +11,10 @@ from descent.comparison.ranking import chances_of_first
 from descent.comparison.spread import spread
 from descent.comparison.target import reached
 from descent.comparison.verdicts import verdicts
-from descent.pages import search
+from descent.pages import race, search
 from descent.tracking.reading import Stored
 from reference.browser import browser
+from reference.raced import raced
 from reference.searched import EVIL, searched
 
 TAGS = {"git_commit": "0123456789abcdef", "git_dirty": "true", "command": f"python src/train.py name={EVIL}"}
@@ -112,6 +113,18 @@ def test_a_page_of_workloads_in_a_browser(chromium, ranked, width, scheme):
     assert (seen.complaints, seen.requests) == ([], [])
     assert chromium.value("document.querySelectorAll('.draw').length") == 4
     assert [chromium.value(one) for one in (EMPTY, OUTSIDE)] == [0, 0]
+    assert not chromium.value(WIDER)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("width", "scheme"), VIEWS[1:3])
+def test_a_races_page_in_a_browser(chromium, tmp_path, width, scheme):
+    page, *_ = race.write(raced(), tmp_path)
+    seen = chromium.open(page, width, scheme)
+    assert (seen.complaints, seen.requests) == ([], [])
+    assert chromium.value("document.querySelectorAll('.draw').length") == 7
+    assert chromium.value(EMPTY) == 0
+    assert chromium.value(OUTSIDE) == 0
     assert not chromium.value(WIDER)
 
 

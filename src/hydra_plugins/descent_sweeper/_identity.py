@@ -22,15 +22,20 @@ MUST, MAY = ("space", "fixed", "objective", "seed"), ("sampler", "pruner")
 
 
 def facts_of(
-    settings: Any, parameters: Sequence[Parameter], fixed: Sequence[Override], primary: Sequence[str] = ()
+    settings: Any,
+    parameters: Sequence[Parameter],
+    fixed: Sequence[Override],
+    primary: Sequence[str] = (),
+    race: Any = None,
 ) -> dict[str, str]:
     """Plain texts, kept beside the study and compared with those of a later command."""
     words = [str(override.input_line) for override in fixed]
     words += ["=".join(pair) for pair in zip(("--config-path", "--config-name"), primary, strict=False)]
     kept = sorted(word for word in words if word.startswith(BOUND) or not is_free(word, FREE))
     sweep = settings.sweep
+    space = {one.name: ": ".join([one.key, " ".join([one.role, one.described]).strip()]) for one in parameters}
     return {
-        "space": json.dumps({one.name: f"{one.key}: {one.described}" for one in parameters}),
+        "space": json.dumps(space if race is None else {**space, "race": race.described()}),
         "fixed": json.dumps(kept),
         "objective": json.dumps(_objective(settings)),
         "sampler": _described(sweep["search"], SAMPLER_FREE),

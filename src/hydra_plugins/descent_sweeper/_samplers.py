@@ -59,10 +59,11 @@ KINDS = {
     "cmaes": Kind(_cmaes, conditional=False, choices=False, several_objectives=False, random_phase=True),
     "anneal": Kind(_anneal, several_objectives=False),
     "genetic": Kind(_genetic, random_phase=True),
+    "race": Kind(lambda parameters, settings, seed: Random(parameters, seed), several_objectives=False),
 }
 
 
-OURS = ("grid", "random", "sobol", "anneal", "genetic")  # these reckon with the trial's number themselves
+OURS = ("grid", "random", "sobol", "anneal", "genetic", "race")  # these reckon with the trial's number themselves
 __all__ = ["KINDS", "distribution", "refuse_unfit", "sampler_for", "seed_of", "share_of"]
 
 

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import time
 import uuid
 from collections.abc import Sequence
@@ -23,6 +24,8 @@ from hydra_plugins.descent_sweeper import (
     _origins,
     _outlook,
     _pruners,
+    _race,
+    _race_report,
     _report,
     _samplers,
     _spaces,
@@ -55,6 +58,7 @@ class Search:
     workers: int
     facts: dict[str, str]  # what makes it this study
     base: DictConfig
+    race: _race.Race | None = None
 
 
 def planned(arguments: Sequence[str], hydra_context: HydraContext, config: DictConfig) -> Search:
@@ -79,9 +83,14 @@ def planned(arguments: Sequence[str], hydra_context: HydraContext, config: DictC
     parameters = _spaces.space_of(swept, fixed, compose)
     if not parameters:
         raise UsageError("search: got nothing to explore, allowed swept overrides, space=… or choices with a space")
-    first, total = _first_points(sweep, parameters, base, settings.seed)
+    race = _race.asked(parameters, swept, fixed, settings, base)
+    if race is not None:
+        words = _race.of_trials(words, race)
+        parameters, first, total = race.parameters, race.first(), race.total()
+    else:
+        first, total = _first_points(sweep, parameters, base, settings.seed)
     _refuse_unfit(sweep, parameters, settings)
-    facts = facts_of(settings, parameters, fixed, door.primary(str(base.hydra.job.config_name)))
+    facts = facts_of(settings, parameters, fixed, door.primary(str(base.hydra.job.config_name)), race)
     name = str(sweep["study"] or name_of(facts))
     directory = _directory(name, base)
     plan = Plan(
@@ -102,8 +111,9 @@ def planned(arguments: Sequence[str], hydra_context: HydraContext, config: DictC
         seed=settings.seed,
         parent="",
         storage=sweep["storage"],
+        tested_from=sys.maxsize if race is None else len(first),
     )
-    return Search(name, directory, plan, parameters, first, total, int(sweep["workers"]), facts, base)
+    return Search(name, directory, plan, parameters, first, total, int(sweep["workers"]), facts, base, race)
 
 
 def _directory(name: str, base: DictConfig) -> Path:
@@ -117,7 +127,8 @@ def _directory(name: str, base: DictConfig) -> Path:
 
 def checked_points(search: Search, compose: Any) -> list[DictConfig]:
     """The first points, and every end of every parameter, composed: what a trial would refuse is refused now."""
-    composed = [_composed(search, point, compose) for point in [*search.first[:1], *_corners(search.parameters)]]
+    points = search.race.corners() if search.race else [*search.first[:1], *_corners(search.parameters)]
+    composed = [_composed(search, point, compose) for point in points]
     return [one for one in composed if trials.can_be_built(one)] if _skips(search) else composed
 
 
@@ -231,8 +242,9 @@ def explore(arguments: Sequence[str], *, hydra_context: HydraContext, config: Di
     if _skips(search) and search.plan.search == "grid":
         search = _of_feasible_points(search, (earlier or {}).get("points"), compose)
     if earlier and (queue := _finished(_of_study(search, earlier["parent"]))):
-        _outlook.show(queue, search.plan, search.total)
-        ways = "n_trials=… extends it, study=… begins another"
+        if search.race is None:
+            _outlook.show(queue, search.plan, search.total)
+        ways = "study=… begins another" if search.race else "n_trials=… extends it, study=… begins another"
         print(f"finished before: {search.name} has its {queue.ended} trials; {ways}")
         return _ended(search, queue)
     composed = checked_points(search, compose)
@@ -259,7 +271,8 @@ def _of_feasible_points(search: Search, known: list[Point] | None, compose: Any)
 def _finished(search: Search) -> Queue | None:
     """The study as it stands, where it needs no further trial."""
     queue = _opened(search.plan, search.parameters)
-    waits = queue.ended < search.total and not (queue.stopped and not _goes_further(queue, search))
+    wants = bool(queue.stopped) if search.race else queue.ended < search.total  # a group without a best has no repeats
+    waits = wants and not (queue.stopped and not _goes_further(queue, search))
     return queue if not waits and queue.is_closed(search.plan.search_knobs["refit"]) else None
 
 
@@ -294,7 +307,7 @@ def _run(search: Search, composed: Sequence[DictConfig]) -> list[Any]:
         queue.begin_sitting(search.facts)
         if search.plan.search != "grid" and (tried := queue.not_tried(search.first)):
             print(f"note: search.start: trial {tried[0]} exists and began elsewhere; study=… begins another study")
-        queue.extend(search.total, search.first)
+        queue.extend(len(search.first) if search.race else search.total, search.first)
         settings = door.typed(search.base)
         with trials.study_run(settings, search.directory, plan.parent, search.name, search.facts) as run:
             run.tags({"other_code": " ".join(notes)} if notes else {})
@@ -303,15 +316,27 @@ def _run(search: Search, composed: Sequence[DictConfig]) -> list[Any]:
             threads = _threads(settings, search.workers)
             cards = trials.graphics_cards() if settings.device != "cpu" else []
             leader = Leader(queue, plan, search.workers, threads, announced, cards=cards)
-            number = leader.run(display(lambda: _outlook.picture(queue, plan, forecast, leader.told)))
+
+            def shown() -> Any:
+                return display(lambda: _outlook.picture(queue, plan, forecast, leader.told))
+
+            number = search.race.led(leader, search.first, shown) if search.race else leader.run(shown())
             _outlook.record(run, queue, plan)
-            _report.tell(run, queue, plan)
+            _tell(run, search, queue, plan)
             if number:
                 raise Interrupted(number, GOES_ON)
-        _outlook.show(queue, plan, search.total)
-        _train_the_best(queue, plan, threads, settings.register)
+        if search.race is None:
+            _outlook.show(queue, plan, search.total)
+            _train_the_best(queue, plan, threads, settings.register)
         queue.close(plan.search_knobs["refit"])
     return _ended(search, queue)
+
+
+def _tell(run: Any, search: Search, queue: Queue, plan: Plan) -> None:
+    if search.race is None:
+        _report.tell(run, queue, plan)
+    else:
+        _race_report.tell(run, queue, plan, search.race)
 
 
 def _ended(search: Search, queue: Queue) -> list[Any]:

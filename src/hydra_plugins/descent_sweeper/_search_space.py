@@ -5,6 +5,9 @@ A space file and the `space` beside a `_target_` say it in one line each:
 lr: float [1e-5, 1e-1] log                      momentum: float [0.5, 0.99] if optimizer=sgd|momentum
 depth: int [1, 4]                               activation: relu | tanh
 p: float (0, 1)                                 an end in round brackets is left out
+
+In a race a role stands before the rule: `scientific sgd | adam` is what is compared, `nuisance float [0, 1]` what each
+of these is tuned over, `fixed 64` what stays.
 """
 
 import math
@@ -23,6 +26,7 @@ _NUMBER = re.compile(
     r"(float|int)\s*(?P<from>[\[(])\s*(?P<low>[^,\s]+)\s*,\s*(?P<high>[^\])\s]+)\s*(?P<to>[\])])"
     r"(?P<log>\s+log)?(\s+step\s+(?P<step>\S+))?"
 )
+ROLES = ("scientific", "nuisance", "fixed")
 DIGITS = 5  # of a drawn number as it is trained and shown: nobody tunes the sixth
 INSIDE = 1e-6  # of its length: how far from an end that is left out a number stays
 
@@ -40,6 +44,7 @@ class Parameter:
     step: float | None = None
     choices: tuple[str, ...] = ()
     when: tuple[Condition, ...] = ()
+    role: str = ""  # in a race
 
     def exists_in(self, point: Mapping[str, str]) -> bool:
         """Whether the choices made so far leave it a meaning."""
@@ -104,8 +109,23 @@ def parsed(key: str, rule: str, name: str = "", when: Sequence[Condition] = ()) 
     """The parameter that a rule describes, or UsageError in one line."""
     text, _, conditions = str(rule).partition(" if ")
     also = tuple(_condition(key, part) for part in conditions.split(" and ")) if conditions else ()
-    parameter = _number(key, text) if text.split(" ")[0] in ("float", "int") else _choice(key, text)
-    return replace(parameter, name=name or key, when=(*when, *also))
+    role, text = _role(text)
+    if role == "fixed":
+        parameter = _fixed(key, text)
+    else:
+        parameter = _number(key, text) if text.split(" ")[0] in ("float", "int") else _choice(key, text)
+    return replace(parameter, name=name or key, when=(*when, *also), role=role)
+
+
+def _role(text: str) -> tuple[str, str]:
+    first, _, rest = text.partition(" ")
+    return (first, rest.strip()) if first in ROLES else ("", text)
+
+
+def _fixed(key: str, text: str) -> Parameter:
+    if not text or "|" in text or text.split(" ")[0] in ("float", "int"):
+        raise UsageError(f"space.{key}: got fixed {text}, allowed fixed and one value")
+    return Parameter(key, key, "choice", choices=(text,))
 
 
 def from_override(override: Override) -> Parameter:

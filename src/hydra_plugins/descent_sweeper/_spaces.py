@@ -13,7 +13,7 @@ from hydra_plugins.descent_sweeper._search_space import Condition, Parameter, Po
 
 Composer = Callable[[Sequence[str]], DictConfig]
 LIST = "regularization"
-FILE_KEYS = ("n_trials", "parameters", "infeasible")
+FILE_KEYS = ("n_trials", "parameters", "infeasible", "workloads")
 
 
 def space_of(swept: Sequence[Override], fixed: Sequence[Override], compose: Composer) -> list[Parameter]:
@@ -24,15 +24,35 @@ def space_of(swept: Sequence[Override], fixed: Sequence[Override], compose: Comp
     found = list(asked)
     for parameter in asked:
         found += _brought(parameter, words, compose)
-    file = OmegaConf.select(base, "space")
-    if file is not None:
-        found += [parsed(key, rule) for key, rule in _rules(_plain(file)).items()]
-    elif not swept:
-        found += [one for group in door.groups() for one in _own(base, group, "", ())]
     keys_fixed = {override.key_or_group for override in fixed}
     keys_asked = {parameter.key for parameter in asked}
+    file = OmegaConf.select(base, "space")
+    if file is not None:
+        found += _of_file(_rules(_plain(file)), words, compose, keys_fixed | keys_asked)
+    elif not swept:
+        found += [one for group in door.groups() for one in _own(base, group, "", ())]
     kept = [one for one in found if one in asked or one.key not in keys_fixed | keys_asked]
     return _ordered(_settled(_once(kept), base))
+
+
+def _of_file(rules: Mapping[str, str], words: Sequence[str], compose: Composer, elsewhere: set[str]) -> list[Parameter]:
+    """What a space file says, and what the choices that it marks scientific bring beside that."""
+    own = [_of_rule(key, rule, words, compose) for key, rule in rules.items()]
+    marked = [one for one in own if one.role == "scientific" and one.key not in elsewhere]
+    said = {one.key for one in own if not one.when}
+    return own + [one for each in marked for one in _brought(each, words, compose) if one.key not in said]
+
+
+def _of_rule(key: str, rule: str, words: Sequence[str], compose: Composer) -> Parameter:
+    """Under `optimizer=adam/lr` of one branch alone."""
+    branch, _, name = key.partition("/")
+    group, _, choice = branch.partition("=")
+    if not name:
+        return parsed(key, rule)
+    if choice not in door.groups().get(group, ()) or group == LIST:
+        raise UsageError(f"space.{key}: got the branch {branch}, allowed group=choice/knob")
+    node = OmegaConf.select(compose([*words, branch]), group)
+    return parsed(_key(node, group, name), rule, key, ((group, (choice,)),))
 
 
 def _rules(file: dict[str, Any]) -> dict[str, str]:
@@ -79,13 +99,18 @@ def _own(composed: DictConfig, path: str, prefix: str, when: tuple[Condition, ..
     space = None if node is None else OmegaConf.select(node, "space")
     if space is None:
         return []
-    allowed = OmegaConf.select(node, "allowed") or {}
     found = []
     for name, rule in _plain(space).items():
-        is_own = name in allowed and not str(allowed[name]).startswith("follows ")
-        key = f"{path}.{name}" if is_own else str(name)
+        key = _key(node, path, str(name))
         found.append(parsed(key, str(rule), f"{prefix}{name}" if prefix else key, when))
     return found
+
+
+def _key(node: Any, path: str, name: str) -> str:
+    """Of a node's knob by its name: its own, or a root knob that it follows."""
+    allowed = OmegaConf.select(node, "allowed") or {}
+    is_own = name in allowed and not str(allowed[name]).startswith("follows ")
+    return f"{path}.{name}" if is_own else name
 
 
 def _plain(node: Any) -> dict[str, Any]:

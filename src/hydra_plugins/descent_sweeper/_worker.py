@@ -48,6 +48,7 @@ class Plan:
     code: str = ""  # the mark of what trials are made with now
     storage: str = "journal"
     name: str = "descent"  # of the study, in its storage
+    tested_from: int = sys.maxsize  # trials from this number on read the test split: the repeats of a race's best
 
     @property
     def space(self) -> list[Parameter]:
@@ -77,7 +78,7 @@ def test(plan: Plan, words: list[str]) -> int:
     try:
         name, words = " ".join([BEST, *words]), trials.with_instead(plan.overrides, words)
         where = plan.parent, plan.searchpath, plan.primary
-        best = trials.Trial(Path(plan.directory, BEST), words, *where, name=name, tested=True)
+        best = trials.Trial(Path(plan.directory, BEST), words, *where, name=name, tested=True, whole=True)
         trials.run(best)
     except (DescentError, OSError) as error:
         print(door.one_line(error), file=sys.stderr)
@@ -157,6 +158,7 @@ def _trial(plan: Plan, claim: Any, directory: Path, voice: Voice) -> trials.Tria
         each=plan.pruner == "wilcoxon",
         name=" ".join(overrides_of(claim.point)),
         told=partial(voice.epoch, claim.number),
+        tested=claim.number >= plan.tested_from,
     )
 
 

@@ -19,7 +19,9 @@ class DescentSweeper(Sweeper):
         self._setup = {"hydra_context": hydra_context, "task_function": task_function, "config": config}
 
     def sweep(self, arguments: list[str]) -> Any:
-        if any(argument.startswith(("search=", "space=")) for argument in arguments):
+        choices = self._setup["config"].hydra.runtime.choices
+        chosen = bool(choices.get("search") or choices.get("space"))  # an experiment may choose them too
+        if chosen or any(argument.startswith(("search=", "space=")) for argument in arguments):
             from hydra_plugins.descent_sweeper._search import explore
 
             return explore(arguments, **self._setup)
