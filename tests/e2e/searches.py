@@ -1,9 +1,8 @@
 """A small search as a command of its own, and the runs that it has left in the store."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
+
+from reference import forked
 
 PROJECT = Path(__file__).parents[2]
 SMALL = ["dataset=synthetic", "dataset.samples=120", "epochs=3", "batch_size=24"]
@@ -13,9 +12,7 @@ SEARCH = ["-m", "search=tpe", "optimizer=sgd,adam", "n_trials=6", "workers=2", "
 
 
 def run(root, *words):
-    command = [sys.executable, str(PROJECT / "src" / "train.py"), *words]
-    env = {**os.environ, "DESCENT_ROOT": str(root)}
-    return subprocess.run(command, cwd=root, env=env, capture_output=True, text=True, timeout=300)
+    return forked.train(root, words)
 
 
 def runs_of(root):

@@ -3,16 +3,14 @@
 import os
 import random
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
-PROJECT = Path(__file__).parents[2]
+from reference import forked
+
 COMMAND = [
-    sys.executable,
-    str(PROJECT / "src" / "train.py"),
     "model=cnn",
     "regularization=[dropout,batch_norm,early_stopping]",
     "regularization.early_stopping.patience=30",
@@ -26,40 +24,29 @@ COMMAND = [
 ]
 
 
-def environment(root: Path, scratch: Path | None) -> dict[str, str]:
-    env = {**os.environ, "DESCENT_ROOT": str(root)} | ({"TMPDIR": str(scratch)} if scratch else {})
-    env.pop("MLFLOW_TRACKING_URI", None)
-    return env
-
-
 def whole(root: Path, epochs: int) -> None:
-    command = [*COMMAND, f"epochs={epochs}", f"hydra.run.dir={root}/run"]
-    answer = subprocess.run(command, cwd=root, env=environment(root, None), capture_output=True, text=True, timeout=400)
+    answer = forked.train(root, [*COMMAND, f"epochs={epochs}", f"hydra.run.dir={root}/run"])
     assert answer.returncode == 0, answer.stderr
 
 
 def killed_again_and_again(root: Path, epochs: int, kills: int, scratch: Path) -> int:
     """Each sitting lives for a random time after it has begun to say something; returns how many were killed."""
-    command = [*COMMAND, f"epochs={epochs}", f"hydra.run.dir={root}/run"]
+    words = [*COMMAND, f"epochs={epochs}", f"hydra.run.dir={root}/run"]
     moments = random.Random(kills)
     killed = 0
     for _ in range(kills):
         before = size_of(root)
-        process = subprocess.Popen(
-            command, cwd=root, env=environment(root, scratch), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-        )
+        process = forked.begin(root, words, {"TMPDIR": str(scratch)})
         while size_of(root) == before and process.poll() is None:
             time.sleep(0.01)  # until it says something; nothing is ordered by it
         time.sleep(moments.uniform(0, 1.5))  # the moment of the kill is the randomness under test
-        process.kill()
-        said = process.communicate()[1]
-        if process.returncode == 0:
+        process.process.kill()
+        answer = process.answer()
+        if answer.returncode == 0:
             break
-        assert process.returncode == -9, said
+        assert answer.returncode == -9, answer.stderr
         killed += 1
-    answer = subprocess.run(
-        command, cwd=root, env=environment(root, scratch), capture_output=True, text=True, timeout=400
-    )
+    answer = forked.train(root, words, {"TMPDIR": str(scratch)})
     assert answer.returncode == 0, answer.stderr
     return killed
 

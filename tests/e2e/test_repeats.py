@@ -5,9 +5,7 @@ import functools
 import io
 import json
 import math
-import os
 import runpy
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -256,10 +254,8 @@ def test_killed_in_the_third_of_five_it_comes_to_the_same(tmp_path, undisturbed)
 
 @pytest.mark.slow
 def test_killed_and_tracked_there_is_one_run_of_each(tmp_path, undisturbed):
-    env = {**os.environ, "DESCENT_ROOT": str(tmp_path), "PYTHONPATH": str(PROJECT / "tests")}
     (tmp_path / "plan").write_text("step 9999\nstep 9999\nstep 6\nreplace 1\nstep 9999\nstep 2")
-    line = [sys.executable, str(TRAIN), *plan(tmp_path)]
-    codes = [subprocess.run(line, cwd=tmp_path, env=env, capture_output=True, timeout=300).returncode for _ in range(4)]
+    codes = [forked.train(tmp_path, plan(tmp_path)).returncode for _ in range(4)]
     assert codes == [-9, -9, -9, 0]
     found = stored(tmp_path)
     assert [run.info.status for run in (*found.parents, *found.children)] == ["FINISHED"] * 6

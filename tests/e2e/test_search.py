@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from e2e.searches import PROJECT, SEARCH, run, runs_of
+from reference import forked
 
 
 @pytest.fixture(scope="module")
@@ -110,9 +111,7 @@ def test_no_knob_of_the_search_is_a_param_of_a_trial(runs):
 
 def test_the_studys_directory_is_evaluated_as_its_best(study):
     root, directory, _ = study
-    command = [sys.executable, str(PROJECT / "src" / "evaluate.py"), f"run={directory}"]
-    env = {**os.environ, "DESCENT_ROOT": str(root)}
-    done = subprocess.run(command, cwd=root, env=env, capture_output=True, text=True, timeout=300)
+    done = forked.train(root, [f"run={directory}"], script="evaluate.py")
     assert (done.returncode, done.stderr) == (0, "")
     assert (directory / "best" / "evaluate" / "test" / "report.json").exists()
 
@@ -126,13 +125,14 @@ def test_the_same_command_again_says_that_it_is_finished(study):
     assert sorted(path.name for path in directory.iterdir()) == before
 
 
-def test_a_finished_study_is_told_without_torch_and_without_a_worker(study, monkeypatch):
+def test_a_finished_study_is_told_without_torch_and_without_a_worker(study):
     """A worker would tell its imports too, in workers.log."""
     root, directory, _ = study
     log = directory / "logs" / "workers.log"
     before = log.stat().st_size
-    monkeypatch.setenv("PYTHONPROFILEIMPORTTIME", "1")
-    answer = run(root, *SEARCH)
+    env = {**os.environ, "DESCENT_ROOT": str(root), "PYTHONPROFILEIMPORTTIME": "1"}
+    command = [sys.executable, str(PROJECT / "src" / "train.py"), *SEARCH]
+    answer = subprocess.run(command, cwd=root, env=env, capture_output=True, text=True, timeout=300)
     assert "finished before" in answer.stdout
     imported = {line.rpartition("|")[2].strip().partition(".")[0] for line in answer.stderr.splitlines()}
     assert "optuna" in imported

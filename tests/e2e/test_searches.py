@@ -4,8 +4,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
 
 import psutil
@@ -13,6 +11,7 @@ import pytest
 
 from descent import ownership
 from e2e.searches import PROJECT, SEVERAL, SMALL, TINY, run, runs_of
+from reference import forked
 
 
 @pytest.mark.slow
@@ -181,15 +180,13 @@ def test_killed_workers_and_leaders_lose_nothing(tmp_path):
     """Both are killed in the middle; the same command ends with every trial once."""
     words = ["-m", "search=random", "lr=tag(log,interval(1e-3,1e-1))", "n_trials=6", "workers=2", "study=killed"]
     words += [*TINY, "epochs=40", "checkpoint.seconds=0"]
-    command = [sys.executable, str(PROJECT / "src" / "train.py"), *words]
-    env = {**os.environ, "DESCENT_ROOT": str(tmp_path)}
-    leader = subprocess.Popen(command, cwd=tmp_path, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    leader = forked.begin(tmp_path, words)
     study = tmp_path / "sweeps" / "killed"
     deadline = time.monotonic() + 120
     while not (study / "1" / "checkpoints").exists() and time.monotonic() < deadline:
         time.sleep(0.02)
     leader.send_signal(signal.SIGKILL)
-    leader.wait()
+    leader.answer()
     answer = run(tmp_path, *words)
     assert answer.returncode == 0, answer.stderr
     assert "6 finished" in answer.stdout
@@ -336,16 +333,12 @@ def test_workers_begin_with_the_same_file_as_the_command(tmp_path):
 
 def test_an_interrupted_search_says_that_it_goes_on(tmp_path):
     words = ["-m", "search=random", "lr=tag(log,interval(1e-3,1e-1))", "study=told", "n_trials=3", "tracking=none"]
-    command = [sys.executable, str(PROJECT / "src" / "train.py"), *words, *TINY, "epochs=100000"]
-    env = {**os.environ, "DESCENT_ROOT": str(tmp_path)}
-    with subprocess.Popen(
-        command, cwd=tmp_path, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as leader:
-        until((tmp_path / "sweeps" / "told" / "0" / "run.json").exists, leader)
-        leader.send_signal(signal.SIGINT)
-        _, said = leader.communicate()
-    assert leader.returncode == 130
-    assert said == "interrupted by SIGINT; the same command goes on\n"
+    leader = forked.begin(tmp_path, [*words, *TINY, "epochs=100000"])
+    until((tmp_path / "sweeps" / "told" / "0" / "run.json").exists, leader)
+    leader.send_signal(signal.SIGINT)
+    answer = leader.answer()
+    assert answer.returncode == 130
+    assert answer.stderr == "interrupted by SIGINT; the same command goes on\n"
 
 
 @pytest.mark.slow

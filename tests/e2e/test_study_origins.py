@@ -1,12 +1,11 @@
 """A study that goes on with a module and a table that were edited since."""
 
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from reference import forked
 
 PROJECT = Path(__file__).parents[2]
 THEIRS = """
@@ -24,9 +23,7 @@ SEARCH += ["dataset=csv", "dataset.target=fruit", "tracking=none"]
 
 def searched(root, total):
     words = [f"--config-dir={root / 'conf'}", *SEARCH, f"dataset.path={root / 'orchard.csv'}", f"n_trials={total}"]
-    env = {**os.environ, "DESCENT_ROOT": str(root), "PYTHONPATH": str(root)}
-    command = [sys.executable, str(PROJECT / "src" / "train.py"), *words]
-    return subprocess.run(command, cwd=root, env=env, capture_output=True, text=True)
+    return forked.train(root, words, {"PYTHONPATH": str(root)})
 
 
 @pytest.mark.slow  # three searches

@@ -1,11 +1,8 @@
 """A study under fire: workers and leaders are killed again and again, and what comes out is what comes out in peace."""
 
 import json
-import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -17,20 +14,13 @@ from optuna.storages import JournalStorage
 from optuna.trial import TrialState
 
 from hydra_plugins.descent_sweeper._journal import Journal
+from reference import forked
 
-PROJECT = Path(__file__).parents[2]
 TRIALS, WORKER_KILLS, LEADER_KILLS = 64, 50, 10
 SEARCH = ["-m", "search=random", "lr=tag(log,interval(1e-3,1e-1))", "model.hidden=[16],[32]", "study=fire"]
 SEARCH += [f"n_trials={TRIALS}", "epochs=25", "checkpoint.seconds=0"]
 ABSENT = ["-m", "search=random", "lr=interval(0.001,0.1)", "study=fresh", "n_trials=8", "workers=8", "epochs=1"]
 ABSENT += ["dataset=synthetic", "dataset.samples=120", "model.hidden=[8]"]
-
-
-def begun(root, *words):
-    command = [sys.executable, str(PROJECT / "src" / "train.py"), *words]
-    env = {**os.environ, "DESCENT_ROOT": str(root)}
-    with (root / "said").open("ab") as said:
-        return subprocess.Popen(command, cwd=root, env=env, stdout=said, stderr=said)
 
 
 def workers_of(leader):
@@ -60,26 +50,28 @@ def storm(root):
     chance = random.Random(0)
     kills = ["worker"] * WORKER_KILLS + ["leader"] * LEADER_KILLS
     chance.shuffle(kills)
-    leader = begun(root, *SEARCH, "workers=4")
+    leader = forked.begin(root, [*SEARCH, "workers=4"])
     for number, whom in enumerate(kills):
         while finished(root) < int(number * (TRIALS - 8) / len(kills)):
-            assert leader.poll() is None, (root / "said").read_text()
+            assert leader.poll() is None, leader.answer()
             time.sleep(0.05)
         time.sleep(chance.uniform(0, 0.6))
         if whom == "worker":
             kill_a_worker(leader, chance)
         else:
             leader.send_signal(signal.SIGKILL)
-            leader.wait()
-            leader = begun(root, *SEARCH, "workers=4")
-    assert leader.wait() == 0, (root / "said").read_text()
+            leader.answer()
+            leader = forked.begin(root, [*SEARCH, "workers=4"])
+    answer = leader.answer(1200)
+    assert answer.returncode == 0, answer
 
 
 @pytest.fixture(scope="module")
 def studies(tmp_path_factory):
     """The directory of the one that was killed and of the one that was left in peace."""
     peace, fire = tmp_path_factory.mktemp("peace"), tmp_path_factory.mktemp("fire")
-    assert begun(peace, *SEARCH, "workers=2", "tracking=none").wait() == 0
+    answer = forked.begin(peace, [*SEARCH, "workers=2", "tracking=none"]).answer(1200)
+    assert answer.returncode == 0, answer
     storm(fire)
     return fire, peace
 
@@ -140,8 +132,8 @@ def test_eight_workers_start_at_once_on_stores_that_are_not_there(tmp_path, stor
     for time_ in range(5):
         root = tmp_path / str(time_)
         root.mkdir()
-        answer = begun(root, *ABSENT, f"storage={storage}").wait()
-        assert answer == 0, (root / "said").read_text()
-        assert "8 finished" in (root / "said").read_text()
+        answer = forked.train(root, [*ABSENT, f"storage={storage}"])
+        assert answer.returncode == 0, answer
+        assert "8 finished" in answer.stdout
         assert {one.info.status for one in runs_of(root)} == {"FINISHED"}
         assert len(runs_of(root)) == 10

@@ -2,9 +2,7 @@
 
 import hashlib
 import json
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,13 +13,6 @@ from reference import forked
 
 PROJECT = Path(__file__).parents[2]
 SECRET = "s3cr3t-v4lue-of-a-test"
-
-
-def train(root: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    env = {**os.environ, "DESCENT_ROOT": str(root), "DESCENT_TEST_TOKEN": SECRET}
-    env.pop("MLFLOW_TRACKING_URI", None)
-    command = [sys.executable, str(PROJECT / "src" / "train.py"), *arguments]
-    return subprocess.run(command, cwd=root, env=env, capture_output=True, text=True, timeout=300)
 
 
 def runs_of(root: Path):
@@ -36,11 +27,10 @@ def runs_of(root: Path):
 def single(tmp_path_factory):
     root = tmp_path_factory.mktemp("single")
     overrides = ["optimizer=adam", "lr=1e-3", "name=first", "tags={arm:a}", "tracking.steps=true"]
-    answer = train(root, *overrides, f"+tags.note={SECRET}")
+    answer = forked.train(root, [*overrides, f"+tags.note={SECRET}"], {"DESCENT_TEST_TOKEN": SECRET})
     assert answer.returncode == 0, answer.stderr
-    answer.written = {path.name for path in root.iterdir()}  # before the reading client makes files of its own
-    client, runs = runs_of(root)
-    return root, answer, client, runs
+    written = {path.name for path in root.iterdir()}  # before the reading client makes files of its own
+    return root, answer, *runs_of(root), written
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +48,7 @@ def test_one_run_and_it_is_finished(single):
 
 
 def test_nothing_but_the_named_places_is_written(single):
-    assert single[1].written == {"mlflow.db", "mlruns", "runs"}
+    assert single[4] == {"mlflow.db", "mlruns", "runs"}
 
 
 def test_the_store_is_absolute(single, run):

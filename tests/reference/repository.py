@@ -1,10 +1,10 @@
 """A git repository with the project's code in it, in which a test may commit, soil and break what it likes."""
 
-import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
+
+from reference import forked
 
 PROJECT = Path(__file__).parents[2]
 PARTS = ("src", "conf", "examples", "requirements.lock", ".gitignore")
@@ -34,12 +34,10 @@ class Repository:
         self.git("add", "-A")
         self.git("commit", "-qm", message)
 
-    def run(self, script: str, *words: str) -> "subprocess.CompletedProcess[str]":
-        left_out = ("DESCENT_ROOT", "MLFLOW_TRACKING_URI", "PYTHONPATH")
-        own = {name: value for name, value in os.environ.items() if name not in left_out}
-        env = {**own, "XDG_STATE_HOME": str(self.state), "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
-        command = [sys.executable, str(self.root / "src" / f"{script}.py"), *words]
-        return subprocess.run(command, cwd=self.root, env=env, capture_output=True, text=True, timeout=600)
+    def run(self, script: str, *words: str) -> forked.Answer:
+        left_out = dict.fromkeys(("DESCENT_ROOT", "MLFLOW_TRACKING_URI", "PYTHONPATH"))
+        own = {"XDG_STATE_HOME": str(self.state), "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+        return forked.train(self.root, words, {**left_out, **own}, self.root / "src" / f"{script}.py")
 
     def replace(self, file: str, old: str, new: str) -> None:
         path = self.root / file
