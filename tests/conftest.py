@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 from hydra.core.global_hydra import GlobalHydra
 
-from descent import door, sections
+from descent import sections
 from descent.config import Config
+from reference.composed import config_of
+from reference.remembering import remembering
 
 PROJECT = Path(__file__).parents[1]
 TRAIN = PROJECT / "src" / "train.py"
@@ -47,6 +49,12 @@ def state(tmp_path_factory):
         yield
 
 
+@pytest.fixture(autouse=True, scope="session")
+def remembered():
+    with remembering():
+        yield
+
+
 @pytest.fixture(autouse=True)
 def logging_as_it_was():
     """Hydra and others put handlers on the root logger, over streams that a test's end closes."""
@@ -58,11 +66,7 @@ def logging_as_it_was():
 @pytest.fixture(scope="session")
 def composed() -> Callable[..., Config]:
     """`composed("optimizer=sgd", "lr=1")`: the configuration as a command line would make it."""
-
-    def compose(*overrides: str) -> Config:
-        return door.typed(door.compose(overrides))
-
-    return compose
+    return config_of
 
 
 @pytest.fixture

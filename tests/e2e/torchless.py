@@ -46,8 +46,11 @@ def answer(script: str, arguments: list[str]) -> dict[str, Any]:
 def main() -> NoReturn:
     sys.meta_path.insert(0, Refuse())
     script = sys.argv[1]
-    sys.path.insert(0, str(Path(script).parent))
-    answers = [answer(script, arguments) for arguments in json.load(sys.stdin)]
+    sys.path[:0] = [str(Path(script).parent), str(Path(__file__).parents[1])]
+    from reference.remembering import remembering
+
+    with remembering():
+        answers = [answer(script, arguments) for arguments in json.load(sys.stdin)]
     json.dump(answers, sys.stdout)
     raise SystemExit(0)
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytorch_lightning as pl
 from rich.console import Console
 
-from descent import assembly, door, training
+from descent import assembly, training
 from descent.assembly import Parts
 from descent.config import Config
 from descent.engine import Engine
@@ -18,6 +18,7 @@ from descent.interruption import interruptible
 from descent.outcome import Outcome
 from descent.reproducibility import computing
 from descent.tracking.run import Run
+from reference.composed import config_of
 
 QUIET = ("tracking=none", "trainer.enable_progress_bar=false", "device=cpu", "threads=1")
 TABLE = ("dataset=synthetic", "dataset.samples=200", "dataset.shape=[6]", "dataset.classes=3", "model.hidden=[8]")
@@ -37,7 +38,7 @@ class Trained:
 
 
 def parts_of(*overrides: str) -> tuple[Config, Parts]:
-    config = door.typed(door.compose([*QUIET, *overrides]))
+    config = config_of(*QUIET, *overrides)
     with computing(1, True):
         return config, assembly.assemble(config)
 
