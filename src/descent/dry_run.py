@@ -74,6 +74,9 @@ def show(configs: Sequence[Config], trials: int | None = None, workers: int = 1)
     ]
     if trials is None:
         console.print(_one(configs[0], prices[0]) if len(configs) == 1 else _many(configs, prices))
+        if (most := min(workers, len(configs))) > 1:
+            seconds = sum(cost.seconds for cost in prices) / most
+            console.print(f"about {seconds:.1f} s with workers={workers}", highlight=False)
         return
     console.print(_many(configs, prices, "dry run of a search, the ends of its space: nothing was written"))
     each = sum(cost.seconds for cost in prices) / len(prices)

@@ -1,5 +1,7 @@
 """The grid: Hydra's own points in Hydra's own order, all checked before the first is run, each failure said at once."""
 
+import re
+
 import pytest
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
@@ -9,7 +11,8 @@ from hydra.types import HydraContext
 
 from descent import composition, door
 from descent.errors import UsageError
-from hydra_plugins.descent_sweeper._grid import Result, _show, grid_points
+from hydra_plugins.descent_sweeper._ending import Ending, Row, show
+from hydra_plugins.descent_sweeper._grid import grid_points
 
 SCRIPT = """
 import sys
@@ -125,6 +128,7 @@ def test_the_points_are_these(context, arguments, points):
         ("lr=interval(0.1,1)", "lr: got an interval, allowed a list of points in a grid; write lr=a,b,c"),
         ("model=glob(x*)", "model: got nothing to sweep"),
         ("seed=range(3,3)", "seed: got nothing to sweep"),
+        ("workers=1,2", "workers: got several values, allowed one"),
     ],
 )
 def test_what_is_no_list_of_points(context, argument, line):
@@ -144,9 +148,31 @@ def test_a_good_grid(stub, run_here, tmp_path):
         "[4/4] seed=11 lr=0.2 name=good",
     ]
     assert answer.out.count("10.0000") == 2 and answer.out.count("11.0000") == 2
+    assert re.findall(r"│ (\d) │ (\S+ \S+) +│", answer.out) == [
+        ("2", "seed=11 lr=0.1"),
+        ("3", "seed=11 lr=0.2"),
+        ("0", "seed=10 lr=0.1"),
+        ("1", "seed=10 lr=0.2"),
+    ]
+    assert "│ val/accuracy │" in answer.out or "┃ val/accuracy ┃" in answer.out
+    assert answer.out.splitlines()[-5:] == [
+        "best:",
+        "  python src/train.py seed=11 lr=0.1 name=good",
+        "next:",
+        "  python src/compare.py by=lr",
+        "  make ui",
+    ]
     (sweep,) = (tmp_path / "sweeps").iterdir()
     assert sorted(path.name for path in sweep.iterdir()) == ["0", "1", "2", "3", "multirun.yaml"]
     assert (sweep / "2" / ".hydra" / "overrides.yaml").read_text() == "- seed=11\n- lr=0.1\n- name=good\n"
+
+
+@pytest.mark.parametrize("word", ["n_trials=3", "timeout=1.5", "study=x", "max_failures=1", "storage=sqlite"])
+def test_a_grid_has_nothing_of_a_search(stub, run_here, tmp_path, word):
+    answer = run_here(["-m", "seed=0,1", word], script=stub)
+    key, _, value = word.partition("=")
+    assert answer.code == 2 and answer.err.startswith(f"{key}: got {value}, allowed with search=…")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("bad", ["lr=0.1,0.2,-1", "optimizer=sgd,adam,adamm", "+optimizer.foo=1", "seed=0,1,x"])
@@ -185,20 +211,25 @@ def test_a_failing_point_is_said_and_the_others_go_on(stub, run_here, tmp_path, 
     (sweep,) = (tmp_path / "sweeps").iterdir()
     assert len(list(sweep.glob("*/.hydra"))) == points
     assert str(sweep) in said[0]
+    told = [line for line in answer.out.splitlines() if line.startswith("failed: #")]
+    assert len(told) == len(failures) and all(f"{sweep}/" in line for line in told)
 
 
-def test_a_list_in_a_point_is_shown_as_it_is(capsys, tmp_path):
+def test_a_list_in_a_point_is_shown_as_it_is(capsys):
     """Brackets mean styles to the library that draws the table."""
-    _show([Result(["regularization=[dropout]"], 0.5), Result(["regularization=[l2]"], 0.25)], tmp_path)
+    rows = [Row(0, ["regularization=[dropout]"], ["0.5"]), Row(1, ["regularization=[l2]"], ["0.25"])]
+    show(Ending("2 runs", ["val/loss"], rows))
     said = capsys.readouterr().out
     assert "regularization=[dropout]" in said
     assert "regularization=[l2]" in said
 
 
 def test_a_dry_run_prices_every_point_and_runs_none(stub, run_here, tmp_path):
-    answer = run_here(["-m", "dry_run=true", "dataset=synthetic", "optimizer=sgd,adam", "epochs=1"], script=stub)
+    words = ["-m", "dry_run=true", "dataset=synthetic", "optimizer=sgd,adam", "epochs=1", "workers=2"]
+    answer = run_here(words, script=stub)
     assert (answer.code, answer.err) == (0, "")
     assert "dry run of 2 runs: nothing was written" in answer.out
+    assert re.search(r"about \d+\.\d s with workers=2", answer.out)
     assert "[1/2]" not in answer.out
     assert list(tmp_path.iterdir()) == []
 

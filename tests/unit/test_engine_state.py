@@ -10,6 +10,7 @@ import torch
 
 from descent.errors import Diverged, Interrupted
 from descent.regularization.method import Method, StepOwner
+from descent.watching import Telling
 from reference.resumed import SHORT, cut, newest, result_of, sitting
 from reference.trained import NOISY, changed
 
@@ -167,6 +168,25 @@ def test_state_that_a_method_or_an_owner_brings(tmp_path, bring):
     for step in (7, 10, 20):
         cut(tmp_path / str(step), step, *overrides, change=change)
         assert result_of(sitting(tmp_path / str(step), *overrides, change=change)) == whole
+
+
+@pytest.mark.parametrize("is_seen", [(True, False), (False, True)], ids=["goes", "comes"])
+def test_who_only_looks_on_may_come_and_go(tmp_path, is_seen):
+    """A grid's point is told of by a worker, and gone on with where nobody is told."""
+    heard = []
+
+    def seen(parts):
+        telling = Telling("val/loss", 3, lambda *told: heard.append(told))
+        return changed(parts, methods=[Averaged(), telling])
+
+    def unseen(parts):
+        return changed(parts, methods=[Averaged()])
+
+    first, then = (seen if one else unseen for one in is_seen)
+    whole = result_of(sitting(tmp_path / "whole", *SHORT, change=unseen))
+    cut(tmp_path / "cut", 17, *SHORT, change=first)
+    assert result_of(sitting(tmp_path / "cut", *SHORT, change=then)) == whole
+    assert [told[:2] for told in heard] == ([(1, 3)] if is_seen[0] else [(2, 3), (3, 3)])
 
 
 class Gambler(pl.Callback):

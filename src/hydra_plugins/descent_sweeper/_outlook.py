@@ -1,7 +1,6 @@
 """What a search has come to: line by line while it runs, a table and a command to copy at its end, and its record."""
 
 import json
-import shlex
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -9,21 +8,20 @@ from typing import Any
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from descent import door
 from descent.trials import with_instead
-from hydra_plugins.descent_sweeper import _kept
+from hydra_plugins.descent_sweeper import _ending, _kept
 from hydra_plugins.descent_sweeper._display import Forecast, Picture, Running, Told
 from hydra_plugins.descent_sweeper._draws import share_of
+from hydra_plugins.descent_sweeper._ending import Ending, Failure, Row
 from hydra_plugins.descent_sweeper._front import Direction, extended, front
 from hydra_plugins.descent_sweeper._search_space import Parameter, overrides_of
 from hydra_plugins.descent_sweeper._study import ENDED, Queue
-from hydra_plugins.descent_sweeper._worker import BEST, HALVED, Plan, log_of
+from hydra_plugins.descent_sweeper._worker import BEST, HALVED, LOGS, Plan, log_of
 
 SHOWN = 10
+MOST_NAMES = 8  # of parameters, in a line
 LARGE = 1000.0  # numbers from here on, counts of parameters, are shown without decimals
 BOUNDARY = 0.02  # of the way: a best value this near to an end asks for a wider space
 MANY_TRIALS = 10  # before importances say anything
@@ -130,34 +128,58 @@ def pruning_lines(queue: Queue, plan: Plan) -> list[str]:
     return [f"pruning saved {saved} {plan.pruner_knobs['after']} in {pruned} trials"] if pruned else []
 
 
-def show(queue: Queue, plan: Plan, total: int) -> None:
-    """The best trials, what mattered, what to mind, and the command that trains the best one."""
+def show(queue: Queue, plan: Plan) -> None:
+    """The best trials, those that failed, what mattered, what to mind, and the command that trains the best one."""
     trials = queue.trials()
     shown, best = leaders(trials, plan.directions)
     counts = Counter(trial.state.name.lower() for trial in trials if trial.state in ENDED)
-    console = Console()
     words = {"complete": "finished", "pruned": "pruned", "fail": "failed"}
     came = ", ".join(f"{count} {words[state]}" for state, count in sorted(counts.items()))
-    console.print(f"{queue.directory.name}: {came}", highlight=False, soft_wrap=True)
-    table = Table(title="Pareto front" if len(plan.objectives) > 1 else None, title_justify="left")
-    table.add_column("#", justify="right")
-    table.add_column("overrides")
-    for objective in plan.objectives:
-        table.add_column(objective, justify="right")
-    for trial in shown:
-        table.add_row(str(trial.number), escape(" ".join(overrides_of(queue.point_of(trial)))), *values_of(trial))
-    console.print(table)
+    is_one = len(plan.objectives) == 1
+    ending = Ending(
+        title=f"{queue.directory.name}: {came}",
+        columns=plan.objectives,
+        rows=[Row(one.number, overrides_of(queue.point_of(one)), values_of(one)) for one in shown],
+        failures=[_failure(queue, one) for one in trials if one.state == TrialState.FAIL],
+        remarks=remarks(queue, plan, best),
+        commands=[best_command(plan, queue, one) for one in best],
+        of_commands="best:" if is_one else "of these, the one you choose is tested by its command:",
+        table_title=None if is_one else "Pareto front",
+    )
+    _ending.show(ending)
+
+
+def _failure(queue: Queue, trial: FrozenTrial) -> Failure:
+    cause, log = str(trial.user_attrs.get("cause", "unknown")), log_of(queue.directory, trial.number)
+    return Failure(trial.number, overrides_of(queue.point_of(trial)), cause, str(log))
+
+
+def remarks(queue: Queue, plan: Plan, best: Sequence[FrozenTrial]) -> list[str]:
+    """Why it stopped, what mattered, what pruning saved, what lies at an end."""
     lines = [f"stopped: {queue.stopped}"] if queue.stopped else []
     if found := importances(queue):
         lines.append("importance: " + ", ".join(f"{name} {value:.2f}" for name, value in found.items()))
     lines += pruning_lines(queue, plan)
     if len(best) == 1:
         lines += [f"warning: {line}" for line in boundary_warnings(queue.parameters, best[0])]
-    if best:
-        lines += ["best:" if len(plan.objectives) == 1 else "of these, the one you choose is tested by its command:"]
-        lines += [f"  {best_command(plan, queue, one)}" for one in best]
-    for line in lines:
-        console.print(line, highlight=False, soft_wrap=True, markup=False)
+    return lines
+
+
+def begins(queue: Queue, plan: Plan, total: int, workers: int) -> str:
+    """What will be explored, how often, by how many, and where it can be looked after."""
+    named = ", ".join(one.name for one in queue.parameters[:MOST_NAMES])
+    more = f" and {rest} more" if (rest := len(queue.parameters) - MOST_NAMES) > 0 else ""
+    before = f", {queue.ended} of them before" if queue.ended else ""
+    crew = f"{workers} workers" if workers > 1 else "1 worker"
+    logs = queue.directory / LOGS
+    return f"{queue.directory.name}: {plan.search} over {named}{more}; {total} trials{before}, {crew}; logs: {logs}"
+
+
+def show_next(queue: Queue, settings: Any) -> None:
+    """Groups that a search has chosen between can be compared; the best was trained once more."""
+    chosen = [one.key for one in queue.parameters if one.kind == "choice"]
+    best = queue.directory if (queue.directory / BEST).exists() and not settings.repeated else ""
+    _ending.show_next(chosen, best, settings.tracking.kind, study=queue.directory.name)
 
 
 def leaders(
@@ -185,10 +207,7 @@ def words_of(plan: Plan, queue: Queue, trial: FrozenTrial, start: int) -> list[s
 def best_command(plan: Plan, queue: Queue, best: FrozenTrial) -> str:
     """What trains the best trial again, as an ordinary run whose test split is read."""
     words = words_of(plan, queue, best, 1 if plan.own_threads else 0)
-    where = [door.searched(plan.searchpath)] if plan.searchpath else []
-    if plan.primary:
-        where += [f"--config-path={plan.primary[0]}", f"--config-name={plan.primary[1]}"]
-    return shlex.join(["python", "src/train.py", *where, *words])
+    return _ending.train_command(words, plan.searchpath, plan.primary)
 
 
 def record(run: Any, queue: Queue, plan: Plan) -> None:

@@ -1,6 +1,5 @@
 """`-m search=…`: what a search is, checked before anything exists; its study; its workers; what it came to."""
 
-import os
 import signal
 import sys
 import time
@@ -12,7 +11,6 @@ from pathlib import Path
 from typing import Any, cast
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
 from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf
 from optuna.trial import TrialState
@@ -31,10 +29,11 @@ from hydra_plugins.descent_sweeper import (
     _spaces,
     _storages,
 )
+from hydra_plugins.descent_sweeper._crew import threads_of
 from hydra_plugins.descent_sweeper._display import Forecast, display
-from hydra_plugins.descent_sweeper._grid import composed_point, refuse_launcher
+from hydra_plugins.descent_sweeper._grid import composed_point, refuse_launcher, refuse_swept_knobs
 from hydra_plugins.descent_sweeper._identity import changes, facts_of, is_free, name_of, refuse_another
-from hydra_plugins.descent_sweeper._leader import Leader, started
+from hydra_plugins.descent_sweeper._leader import Leader, trained_alone
 from hydra_plugins.descent_sweeper._search_space import Parameter, Point, every_point, overrides_of, size
 from hydra_plugins.descent_sweeper._study import PLAN, Queue, read_plan
 from hydra_plugins.descent_sweeper._worker import HALVED, Plan
@@ -66,7 +65,7 @@ def planned(arguments: Sequence[str], hydra_context: HydraContext, config: DictC
     overrides = OverridesParser.create(config_loader=hydra_context.config_loader).parse_overrides(list(arguments))
     swept = [override for override in overrides if override.is_sweep_override()]
     fixed = [override for override in overrides if not override.is_sweep_override()]
-    _refuse_swept_knobs(swept)
+    refuse_swept_knobs(swept, AIMS)
     refuse_launcher(config)
 
     def compose(words: Sequence[str]) -> DictConfig:
@@ -182,13 +181,6 @@ def _first_points(
     return [*current, *given], int(sweep["n_trials"] or budget)
 
 
-def _refuse_swept_knobs(swept: Sequence[Override]) -> None:
-    for override in swept:
-        key = override.key_or_group
-        if key.split(".")[0] in (*trials.SWEEP_KEYS, *AIMS):
-            raise UsageError(f"{key}: got several values, allowed one: it is the search's own, not a trial's")
-
-
 def _refuse_unfit(sweep: dict[str, Any], parameters: Sequence[Parameter], settings: Any) -> None:
     _samplers.refuse_unfit(sweep["search"]["choice"], parameters, len(_aims(settings)))
     if sweep["aims"]:
@@ -243,7 +235,7 @@ def explore(arguments: Sequence[str], *, hydra_context: HydraContext, config: Di
         search = _of_feasible_points(search, (earlier or {}).get("points"), compose)
     if earlier and (queue := _finished(_of_study(search, earlier["parent"]))):
         if search.race is None:
-            _outlook.show(queue, search.plan, search.total)
+            _outlook.show(queue, search.plan)
         ways = "study=… begins another" if search.race else "n_trials=… extends it, study=… begins another"
         print(f"finished before: {search.name} has its {queue.ended} trials; {ways}")
         return _ended(search, queue)
@@ -313,9 +305,18 @@ def _run(search: Search, composed: Sequence[DictConfig]) -> list[Any]:
             run.tags({"other_code": " ".join(notes)} if notes else {})
             forecast = Forecast(search.total, queue.ended)
             announced = _outlook.Announcer(queue, forecast, plan.directions)
-            threads = _threads(settings, search.workers)
+            print(_outlook.begins(queue, plan, search.total, search.workers), flush=True)
+            threads = threads_of(settings, search.workers)
             cards = trials.graphics_cards() if settings.device != "cpu" else []
-            leader = Leader(queue, plan, search.workers, threads, announced, cards=cards)
+            leader = Leader(
+                directory=search.directory,
+                workers=search.workers,
+                threads=threads,
+                cards=cards,
+                queue=queue,
+                plan=plan,
+                announce=announced,
+            )
 
             def shown() -> Any:
                 return display(lambda: _outlook.picture(queue, plan, forecast, leader.told))
@@ -326,7 +327,7 @@ def _run(search: Search, composed: Sequence[DictConfig]) -> list[Any]:
             if number:
                 raise Interrupted(number, GOES_ON)
         if search.race is None:
-            _outlook.show(queue, plan, search.total)
+            _outlook.show(queue, plan)
             _train_the_best(queue, plan, threads, settings.register)
         queue.close(plan.search_knobs["refit"])
     return _ended(search, queue)
@@ -344,7 +345,10 @@ def _ended(search: Search, queue: Queue) -> list[Any]:
     failed = queue.trials(TrialState.FAIL)
     if len(failed) == queue.ended or "max_failures" in (queue.stopped or ""):
         raise SystemExit(1)
-    _outlook.keep(door.typed(search.base), queue)
+    settings = door.typed(search.base)
+    if search.race is None:
+        _outlook.show_next(queue, settings)
+    _outlook.keep(settings, queue)
     return []
 
 
@@ -361,7 +365,7 @@ def _train_the_best(queue: Queue, plan: Plan, threads: int, name: str | None) ->
     words += [f"register={name}"] if name else []
     what = "training and validation data" if plan.search_knobs["refit"] else "the same data"
     print(f"the best, #{best.number}, once more on {what}, and tested:", flush=True)
-    if code := started(plan, threads, best=words).wait():
+    if code := trained_alone(plan, threads, words):
         raise SystemExit(code)
 
 
@@ -380,12 +384,3 @@ def _begun(search: Search, origin: trials.Origin) -> tuple[Plan, _origins.Codes]
     if known != read_plan(search.directory):
         trials.write_json(search.directory / PLAN, known)
     return replace(plan, code=_origins.mark_of(origin.code)), known["codes"]
-
-
-def _threads(settings: Any, workers: int) -> int:
-    """Of each worker: one, unless the command says otherwise."""
-    threads = 1 if settings.threads == "auto" else int(settings.threads)
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if threads * workers > cores:
-        print(f"warning: {workers} workers with {threads} threads each on {cores} cores: each will be slower")
-    return threads

@@ -20,6 +20,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 
 from descent import trials
 from hydra_plugins.descent_sweeper import _samplers, _storages
+from hydra_plugins.descent_sweeper._crew import MOST_CRASHES, MOST_KILLS
 from hydra_plugins.descent_sweeper._search_space import Parameter, Point, drawn, named
 from hydra_plugins.descent_sweeper._stopping import Stopping, little_left
 
@@ -27,8 +28,7 @@ LOCK, PLAN = ".study.lock", "study.json"
 Direction = Literal["minimize", "maximize"]
 OWNER, CRASHES, CAUSE, STOPPED, CLOSED = "owner", "crashes", "cause", "stopped", "closed"
 ENDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
-MOST_CRASHES = 3
-KILLS, MOST_KILLS = "kills", 8  # at the same place: from outside that does not happen by chance
+KILLS = "kills"
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 

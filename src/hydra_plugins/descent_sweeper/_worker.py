@@ -102,7 +102,7 @@ def work(plan: Plan, voice: Voice) -> int:
     while claim := queue.claim(plan.search, plan.search_knobs, plan.seed, stopping, plan.total):
         directory = queue.directory / str(claim.number)
         try:
-            with _logged(log_of(queue.directory, claim.number)):
+            with logged(log_of(queue.directory, claim.number)):
                 came_to = _trained(plan, claim, directory, voice)
         except (Interrupted, KeyboardInterrupt) as end:
             queue.give_back(claim)
@@ -110,7 +110,7 @@ def work(plan: Plan, voice: Voice) -> int:
         except Exception as error:
             if _storages.is_fault_of_storage(error):
                 raise  # it is no fault of the trial, which another worker goes on with
-            _complain(log_of(queue.directory, claim.number), error)
+            complain(log_of(queue.directory, claim.number), error)
             cause = door.one_line(error) if isinstance(error, DescentError | OSError) else _internal(error)
             queue.finish(claim, TrialState.FAIL, cause=cause)
             continue
@@ -133,7 +133,7 @@ def _trained(plan: Plan, claim: Any, directory: Path, voice: Voice) -> trials.Ca
             words = trials.within_memory(_trial(plan, claim, directory, voice), error)
             if not words:
                 raise
-            _complain(log_of(Path(plan.directory), claim.number), error)
+            complain(log_of(Path(plan.directory), claim.number), error)
         claim.trial.set_user_attr(HALVED, words)
         trials.give_memory_back()
         print(f"out of memory: once more with {' '.join(words)}", flush=True)
@@ -168,7 +168,7 @@ def log_of(directory: Path, number: int) -> Path:
 
 
 @contextmanager
-def _logged(file: Path) -> Iterator[None]:
+def logged(file: Path) -> Iterator[None]:
     """What the trial prints goes to its own file, whoever prints it."""
     file.parent.mkdir(parents=True, exist_ok=True)
     before = os.dup(1), os.dup(2)
@@ -186,7 +186,7 @@ def _logged(file: Path) -> Iterator[None]:
             os.close(kept)
 
 
-def _complain(file: Path, error: Exception) -> None:
+def complain(file: Path, error: Exception) -> None:
     """The whole traceback, into the trial's log."""
     import traceback
 

@@ -3,7 +3,7 @@
 import pytest
 
 from descent import trials
-from hydra_plugins.descent_sweeper._leader import Leader, environment
+from hydra_plugins.descent_sweeper._crew import Crew, environment
 
 
 def test_a_worker_has_its_threads_and_its_own_card(monkeypatch):
@@ -22,17 +22,17 @@ def test_the_cards_are_those_that_may_be_seen(monkeypatch, said, cards):
 
 
 def test_cards_are_taken_in_turn_and_a_free_one_again():
-    leader = Leader(None, None, 4, 1, print, cards=["a", "b", "c"])
+    crew = Crew(directory=None, workers=4, threads=1, cards=["a", "b", "c"])
     for process in range(4):
-        leader.places[process] = leader._free_card()
-    assert list(leader.places.values()) == ["a", "b", "c", "a"]
-    del leader.places[1]
-    assert leader._free_card() == "b"
+        crew.places[process] = crew._free_card()
+    assert list(crew.places.values()) == ["a", "b", "c", "a"]
+    del crew.places[1]
+    assert crew._free_card() == "b"
 
 
 @pytest.mark.parametrize("cards", [[], ["0"]])
 def test_one_card_is_left_to_everybody(cards):
-    assert Leader(None, None, 4, 1, print, cards=cards)._free_card() is None
+    assert Crew(directory=None, workers=4, threads=1, cards=cards)._free_card() is None
 
 
 def checkpoint(directory, step, generation):

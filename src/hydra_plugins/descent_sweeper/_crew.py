@@ -1,0 +1,197 @@
+"""Worker processes of a sweep: hired, heard, each on a graphics card of its own, and dismissed whatever happens."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import IO, Any
+
+from descent import trials
+from descent.errors import EnvironmentFault
+from hydra_plugins.descent_sweeper._display import Told
+from hydra_plugins.descent_sweeper._voices import Ear
+from hydra_plugins.descent_sweeper._worker import LOGS
+
+WORKERS_LOG = "workers.log"
+LOOK = 0.2  # seconds between two looks at the workers
+MOST_CRASHES = 3  # of one trial's process, by its own doing
+MOST_KILLS = 8  # at the same place: from outside that does not happen by chance
+SECONDS_TO_END = 10.0
+TOLD_TO_END = (128 + signal.SIGINT, 128 + signal.SIGTERM)  # by somebody else: another worker goes on with its trial
+OWN_CRASHES = (signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGILL, signal.SIGFPE)
+Process = subprocess.Popen[bytes]
+
+
+@dataclass(kw_only=True)
+class Crew:
+    """At most so many workers, with so many threads each."""
+
+    directory: Path
+    workers: int
+    threads: int
+    cards: Sequence[str] = ()  # graphics cards, where there are several
+    processes: list[Process] = field(default_factory=list)
+    interrupted: int = 0
+    places: dict[int, str | None] = field(default_factory=dict)  # process → its card
+    ears: dict[int, Ear] = field(default_factory=dict)  # process → what it says
+    told: dict[int, Told] = field(default_factory=dict)  # trial → how far it has come
+
+    def hire(self, program: str, order: Mapping[str, Any], *, more: bool = False) -> Process:
+        """One worker more; with `more` it may be sent further orders."""
+        logs, card, ear = self.directory / LOGS, self._free_card(), Ear()
+        logs.mkdir(exist_ok=True)
+        try:
+            with (logs / WORKERS_LOG).open("ab") as log:
+                process = started(program, {**order, "voice": ear.other}, self.threads, log=log, card=card, more=more)
+        finally:
+            os.close(ear.other)
+        self.processes.append(process)
+        self.places[process.pid], self.ears[process.pid] = card, ear
+        return process
+
+    def ended(self) -> list[Process]:
+        """Those that are no more, each once; a worker that cannot work at all is a fault of the environment."""
+        found = [process for process in self.processes if process.poll() is not None]
+        for process in found:
+            self.processes.remove(process)
+            self.places.pop(process.pid, None)
+            self._listen_to(process)
+            self.ears.pop(process.pid).close()
+        for process in found:
+            if process.returncode > 0 and process.returncode not in TOLD_TO_END:
+                log = self.directory / LOGS / WORKERS_LOG
+                raise EnvironmentFault(f"workers: one ended with exit code {process.returncode}; see {log}")
+        return found
+
+    def listen(self) -> None:
+        """To everybody."""
+        for process in self.processes:
+            self._listen_to(process)
+
+    def _listen_to(self, process: Process) -> None:
+        for said in self.ears[process.pid].heard():
+            self.take(process, said)
+
+    def take(self, process: Process, said: dict[str, Any]) -> None:
+        """What a worker has said: how far its trial has come."""
+        self.told[said.pop("number")] = said
+
+    def _free_card(self) -> str | None:
+        """Of several graphics cards the one that the fewest of our workers use."""
+        if len(self.cards) < 2:
+            return None
+        used = list(self.places.values())
+        return min(self.cards, key=used.count)
+
+    def dismiss(self) -> None:
+        """Told to end, killed where they do not, and heard to their last word."""
+        for process in self.processes:
+            process.send_signal(signal.SIGTERM)
+        deadline = time.monotonic() + SECONDS_TO_END
+        for process in self.processes:
+            try:
+                process.wait(max(0.1, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        for process in self.processes:
+            self._listen_to(process)
+            self.ears.pop(process.pid).close()
+        self.processes.clear()
+
+    @contextmanager
+    def signals(self) -> Iterator[None]:
+        """The first one is noted, the second one kills."""
+
+        def note(number: int, frame: FrameType | None) -> None:
+            if self.interrupted:
+                for process in self.processes:
+                    process.kill()
+            self.interrupted = number
+
+        before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def started(
+    program: str,
+    order: Mapping[str, Any],
+    threads: int,
+    *,
+    log: IO[bytes] | None = None,
+    card: str | None = None,
+    more: bool = False,
+) -> Process:
+    """A process with an order to work by; without a log what it prints is seen."""
+    voice = order.get("voice")
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-c", program],
+        env=environment(threads, card),
+        stdin=subprocess.PIPE,
+        stdout=log,
+        stderr=log,
+        pass_fds=() if voice is None else (voice,),
+    )
+    send(process, {"leader": os.getpid(), **order})
+    if not more:
+        assert process.stdin
+        process.stdin.close()
+    return process
+
+
+def send(process: Process, order: Mapping[str, Any]) -> None:
+    """One line; a worker that has just died is noticed elsewhere."""
+    assert process.stdin
+    with suppress(BrokenPipeError):
+        process.stdin.write((json.dumps(order) + "\n").encode())
+        process.stdin.flush()
+
+
+def environment(threads: int, card: str | None) -> dict[str, str]:
+    """Of a worker: ours, this package, its threads and, of several graphics cards, its own."""
+    paths = [str(Path(trials.__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
+    own = {"PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": str(threads)}
+    if card is not None:
+        own["CUDA_VISIBLE_DEVICES"] = card
+    return {**os.environ, **own}
+
+
+def threads_of(settings: Any, workers: int) -> int:
+    """Of each worker: one, unless the command says otherwise."""
+    threads = 1 if settings.threads == "auto" else int(settings.threads)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if threads * workers > cores:
+        print(f"warning: {workers} workers with {threads} threads each on {cores} cores: each will be slower")
+    return threads
+
+
+def own_doing(process: Process) -> bool:
+    """Whether its trial ended it: a crash, or no memory left, where the kernel says so."""
+    return -process.returncode in OWN_CRASHES or _was_killed_for_memory(process)
+
+
+def _was_killed_for_memory(process: Process) -> bool:
+    if process.returncode != -signal.SIGKILL:
+        return False
+    return _memory_kills() > _memory_kills_before
+
+
+def _memory_kills() -> int:
+    with suppress(OSError, ValueError):
+        events = Path("/sys/fs/cgroup/memory.events").read_text().split()
+        return int(events[events.index("oom_kill") + 1])
+    return 0
+
+
+_memory_kills_before = _memory_kills()
