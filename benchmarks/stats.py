@@ -109,7 +109,8 @@ def _compared(root: Path) -> tuple[float, float, float]:
     if process.returncode is None:
         process.returncode = os.waitstatus_to_exitcode(code)
     assert process.returncode == 0, command
-    return time.perf_counter() - started, used.ru_utime + used.ru_stime, used.ru_maxrss / 1000
+    unit = 1 if sys.platform == "darwin" else 1024  # bytes
+    return time.perf_counter() - started, used.ru_utime + used.ru_stime, used.ru_maxrss * unit / 1e6
 
 
 def _fill(root: Path, count: int) -> None:

@@ -28,6 +28,9 @@ from descent.arguments import Argument, script
     ]
 )
 def main(values: dict[str, Any]) -> None:
+    from descent.finding import refuse_unknown
+
+    refuse_unknown(values["run"])
     from descent.evaluation.evaluating import run
 
     run(**values)

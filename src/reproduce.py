@@ -20,6 +20,9 @@ from descent.arguments import REQUIRED, Argument, script
     ]
 )
 def main(values: dict[str, Any]) -> None:
+    from descent.finding import refuse_unknown
+
+    refuse_unknown(values["run"])
     from descent.reproduction.reproducing import reproduce
 
     if code := reproduce(**values):

@@ -32,6 +32,7 @@ LIGHT += (
     "identity",
     "ownership",
     "place",
+    "presence",
     "recalling",
     "resuming",
     "sections",

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, cast
@@ -16,7 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from descent.config import ABOUT_NODES, unknown_key
 from descent.errors import DescentError, UsageError
-from descent.rules import LONGEST_LINE, cut, near, refuse
+from descent.rules import LONGEST_LINE, Mismatch, check, cut, near, refuse
 
 CONFIG_DIRECTORY = Path(__file__).parents[2] / "conf"
 PRIMARY = "config"
@@ -142,7 +143,8 @@ def _refuse_value(override: Override, multirun: bool) -> None:
     if override.is_sweep_override():
         if not multirun:
             given = override.get_value_string()
-            raise refuse(key, given, "one value", f"-m runs each of several; a list is {key}=[…]")
+            hint = "" if key in groups() and key not in LISTS else f"; a list is {key}=[…]"
+            raise refuse(key, given, "one value", f"-m runs each of several, add it{hint}")
         return
     if key not in groups() or isinstance(value, dict) or (isinstance(value, str) and value):
         return
@@ -163,7 +165,7 @@ def _refused(override: Override, error: Exception, taken: Sequence[str]) -> Usag
         return refuse(key, override.get_value_string(), "a key of Hydra's", "--cfg hydra shows them")
     if _UNKNOWN.search(text) or not isinstance(error, HydraException):
         known = cast(dict[str, Any], OmegaConf.to_container(without_hydra(compose(taken))))
-        return _missing_item(key, known) or _no_knobs(override, known) or unknown_key(key, known)
+        return _missing_item(key, known) or _no_knobs(override, known) or _as_item(override) or unknown_key(key, known)
     return UsageError(cut(f"{key}: {text}", LONGEST_LINE))
 
 
@@ -187,6 +189,21 @@ def _no_knobs(override: Override, known: dict[str, Any]) -> UsageError | None:
     others = [choice for choice in groups()[group] if choice != "none"]
     allowed = f"with {group}={' | '.join(others)}"
     return refuse(override.key_or_group, override.get_value_string(), allowed, "none has no knobs")
+
+
+def _as_item(override: Override) -> UsageError | None:
+    """`dropout=0.3` names an item of a list, and a number is its first knob's."""
+    key = override.key_or_group
+    group = next((one for one in LISTS if key in groups()[one] and key != "none"), None)
+    if group is None:
+        return None
+    given = override.get_value_string()
+    node = OmegaConf.load(CONFIG_DIRECTORY / group / f"{key}.yaml")
+    knob, rule = next(iter(node.allowed.items()), ("", "")) if "allowed" in node else ("", "")
+    with suppress(Mismatch):
+        check(str(rule), override.value())
+        return refuse(key, given, f"{group}=[…]", f"did you mean {group}=[{key}] {group}.{key}.{knob}={given}?")
+    return refuse(key, given, f"{group}=[…]", f"did you mean {group}=[{key}]?")
 
 
 def _text(error: BaseException) -> str:

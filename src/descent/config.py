@@ -275,6 +275,8 @@ def unknown_key(path: str, whole: Mapping[str, Any]) -> UsageError:
     close = rules.near(path, beside) or rules.near(name, beside)
     hint = (close or same_name) if parent and meant == name else (same_name or close)
     hint = hint or rules.near(path, known)
+    if path in rules.OTHERWISE:
+        hint = f"did you mean {rules.OTHERWISE[path]}?"
     room = rules.LONGEST_LINE - len(hint) - 2
     return UsageError(f"{rules.cut(line, room)}; {hint}" if hint else rules.cut(line, rules.LONGEST_LINE))
 

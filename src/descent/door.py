@@ -21,8 +21,9 @@ from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from descent import advice, outputs, processes, rules, sections, stages
+from descent import advice, outputs, presence, processes, rules, sections, stages
 from descent.composition import (
+    CONFIG_DIRECTORY,
     compose,
     explained,
     groups,
@@ -121,6 +122,8 @@ def _checked(words: Sequence[str]) -> Config:
     except Exception as error:
         raise explained(error, words) from error
     config = typed(composed)
+    presence.refuse_absent(config)
+
     from descent import signatures
 
     signatures.check(config)
@@ -173,6 +176,7 @@ def admit(composed: Sequence[DictConfig], trials: int | None = None, workers: in
     for config in configs:
         if config.one_of_many and config.resume not in ("auto", "never"):
             raise rules.refuse("resume", config.resume, "auto | never in a multirun", "a run goes on alone")
+        presence.refuse_absent(config)
     if any(config.tracking.kind != "none" and not config.dry_run for config in configs):
         courier.start()  # it imports what it needs while this process does
 
@@ -319,6 +323,8 @@ def _flags(words: Sequence[str]) -> argparse.Namespace:
     parser = get_args_parser()
 
     def refuse(message: str) -> NoReturn:
+        if meant := _meant_as_override(message, words):
+            raise meant
         raise UsageError(rules.cut(f"{message.removeprefix('argument ')}; --help shows the use", rules.LONGEST_LINE))
 
     parser.error = refuse  # type: ignore[method-assign]
@@ -331,3 +337,17 @@ def _flags(words: Sequence[str]) -> argparse.Namespace:
     if flags.experimental_rerun:
         refuse("--experimental-rerun: not here, it would load a pickle")
     return flags
+
+
+def _meant_as_override(message: str, words: Sequence[str]) -> UsageError | None:
+    """`--epochs 3` and `--lr=0.1`, as other programs have it."""
+    beginning, _, rest = message.partition("unrecognized arguments: ")
+    flag = next((word for word in words if word in rest.split()), "") if not beginning else ""
+    name, equals, value = flag.lstrip("-").partition("=")
+    name = name.replace("-", "_")
+    after = words[words.index(flag) + 1 :] if flag and not equals else []
+    value = value or next((word for word in after[:1] if not word.startswith("-") and "=" not in word), "…")
+    key = rules.SYNONYMS.get(name, name)
+    if key not in [*groups(), *OmegaConf.load(CONFIG_DIRECTORY / "config.yaml")]:
+        return None
+    return rules.refuse(flag, "a flag", "key=value", f"did you mean {key}={value}?")

@@ -55,6 +55,15 @@ def meant(text: str, root: Path, stored_id: Callable[[Path], str | None], key: s
     return found
 
 
+def refuse_unknown(text: str | None) -> None:
+    """What a script is given under `run`, before it imports anything heavy."""
+    from descent.config import project_root
+    from descent.tracking.outbox import stored_id
+
+    if text is not None:
+        meant(text, project_root(), stored_id, "run")
+
+
 def best_run(root: Path) -> Place | None:
     """The best by the objective among the finished runs that have it and the data in common with the newest of them.
 

@@ -73,6 +73,7 @@ NO_PART = {
     "pages",
     "place.py",
     "preparing.py",
+    "presence.py",
     "races",
     "recalling.py",
     "record.py",

@@ -4,6 +4,7 @@ import json
 import platform
 import resource
 import socket
+import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -257,7 +258,12 @@ def _peak_megabytes(config: Config) -> float:
     """Of the GPU what tensors took; else of the process, with everything that it did before."""
     if device_of(config) == "cuda":
         return torch.cuda.max_memory_allocated() / 1e6
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * maxrss_unit(sys.platform) / 1e6
+
+
+def maxrss_unit(system: str) -> int:
+    """Bytes that `ru_maxrss` counts: kilobytes, but on macOS bytes."""
+    return 1 if system == "darwin" else 1024
 
 
 def _device_name(config: Config) -> str:

@@ -11,8 +11,11 @@ from rich.table import Table
 from descent import processes
 from descent.assembly import Parts
 from descent.config import FIND, Config
+from descent.data.encoding import told
+from descent.data.split import Data
 from descent.diagnosis.verdict import Finding
 from descent.outcome import Outcome
+from descent.rules import LONGEST_LINE, cut
 from descent.tracking.secrets import mask
 from descent.vocabulary import REPORTED
 
@@ -28,7 +31,7 @@ def show(
     where: str,
     directory: Path,
 ) -> None:
-    """Settings, results, place and three commands; a job of a multirun gets one line."""
+    """Settings, results, place and what to try next; a job of a multirun gets one line."""
     if processes.rank() > 0:
         return
     if config.one_of_many:
@@ -46,8 +49,14 @@ def show(
         "",
         "next:",
         *(f"  {command}" for command in next_commands(config, found)),
+        *([f"  {shlex.join(['python', 'src/evaluate.py', f'run={directory}'])}"] if _is_tested(outcome) else []),
     ):
         console.print(text, highlight=False, soft_wrap=True, markup=False)
+
+
+def _is_tested(outcome: Outcome) -> bool:
+    """Then a closer look has something to look at."""
+    return any(name.startswith("test/") for name in outcome.metrics)
 
 
 def _brief(config: Config, outcome: Outcome) -> str:
@@ -104,11 +113,26 @@ def _settings(config: Config, parts: Parts) -> Table:
     for name, choice in config.choices.items():
         if choice != "none":
             table.add_row(name, choice)
+    for label, names in _columns(config, parts.data):
+        table.add_row(label, escape(cut(names, LONGEST_LINE)))
     rate = f"{config.lr:g}{' (found)' if config.is_searched else ''}"
     table.add_row("lr, batch size, epochs", f"{rate}, {config.batch_size}, {config.epochs}")
     table.add_row("seed, threads", f"{config.seed}, {parts.threads}")
     table.add_row("parameters, multiply-adds", f"{parts.parameters:,}, {parts.multiply_adds:,}")
     return table
+
+
+def _columns(config: Config, data: Data) -> list[tuple[str, str]]:
+    """How a table of one's own was read, and what of it was not."""
+    if data.encoding is None:
+        return []
+    own = config.dataset.settings
+    typed = [str(name) for name, kind in (own.get("types") or {}).items() if kind in ("ignore", "text")]
+    unread = ", ".join([*map(str, own.get("ignore") or []), *typed])
+    splits = {"training": data.train, "validation": data.val, "test": data.test}
+    rows = ", ".join(f"{len(split):,} {name}" for name, split in splits.items() if split is not None)
+    left_out = [("left out", unread)] if unread and own.get("text") is None else []
+    return [*told(data.encoding), *left_out, ("rows", rows)]
 
 
 def _results(config: Config, parts: Parts, outcome: Outcome) -> Table:

@@ -44,6 +44,18 @@ SYNONYMS = {
     "max": "maximize",
     "16": "bf16-mixed",
     "fp16": "bf16-mixed",
+    "layers": "depth",
+    "n_layers": "depth",
+    "num_layers": "depth",
+}
+# And what is said in other words here altogether.
+OTHERWISE = {
+    "gpu": "device=cuda",
+    "gpus": "device=cuda",
+    "cuda": "device=cuda",
+    "amp": "precision=bf16-mixed",
+    "momentum": "optimizer=momentum optimizer.momentum=0.9",
+    "num_workers": "loader.stream=true loader.workers=2",
 }
 
 Check = Callable[[Any], Any]

@@ -12,7 +12,7 @@ import pytest
 
 from e2e.refusals import PROJECT, Bad, check, names
 
-TRAIN = PROJECT / "src" / "train.py"
+SOURCE = PROJECT / "src"
 TORCHLESS = Path(__file__).with_name("torchless.py")
 
 # Answered without torch, Lightning, MLflow, Optuna or scikit-learn.
@@ -46,6 +46,23 @@ TORCH_FREE = [
     Bad("optimizer.learning_rate=1", "optimizer.learning_rate", "lr"),
     Bad("hidden=[3]", "hidden", "model.hidden"),
     Bad("hydra.foo=1", "hydra.foo"),
+    # what it is called elsewhere
+    Bad("batch-size=32", "batch-size", "batch_size"),
+    Bad("bs=32", "bs", "batch_size"),
+    Bad("n_epochs=3", "n_epochs", "epochs"),
+    Bad("model.layers=3", "model.layers", "model.depth"),
+    Bad("model.n_layers=3", "model.n_layers", "model.depth"),
+    Bad("gpus=1", "gpus", "device=cuda"),
+    Bad("momentum=0.9", "momentum", "optimizer=momentum optimizer.momentum=0.9"),
+    Bad("num_workers=2", "num_workers", "loader.stream=true loader.workers=2"),
+    Bad("dropout=0.3", "dropout", "regularization=[dropout] regularization.dropout.p=0.3"),
+    Bad("l2=0.01", "l2", "regularization=[l2] regularization.l2.strength=0.01"),
+    Bad("early_stopping=true", "early_stopping", "regularization=[early_stopping]"),
+    Bad("--epochs 3", "--epochs", "epochs=3"),
+    Bad("--lr=0.1", "--lr=0.1", "lr=0.1"),
+    Bad("--learning-rate 0.1", "--learning-rate", "lr=0.1"),
+    Bad("--optimizer=adam", "--optimizer=adam", "optimizer=adam"),
+    Bad("optimizer=sgd,adam", "optimizer", says="-m runs each of several, add it"),
     # choices that do not exist
     Bad("optimizer=adamm", "optimizer", "adam"),
     Bad("model=mpl", "model", "mlp"),
@@ -322,6 +339,18 @@ TORCH_FREE = [
     Bad("checkpoint.seconds=-1", "checkpoint.seconds"),
     Bad("checkpoint.every=0", "checkpoint.every"),
     Bad("checkpoint.evry=5", "checkpoint.evry", "checkpoint.every"),
+    # data that is not there
+    Bad("dataset=mnist", "{root}/data/mnist/train-images-idx3-ubyte.gz", says="missing; put it and", code=3),
+    Bad("-m dataset=svhn seed=0,1", "{root}/data/svhn/train_32x32.mat", says="dataset.download=true", code=3),
+    Bad("dataset=cifar10", "{root}/data/cifar10/cifar-10-python.tar.gz", says="missing", code=3),
+    Bad("dataset=image_folder", "{root}/data/image_folder", says="no folder", code=3),
+    Bad("dataset=csv dataset.path=no.csv dataset.target=x", "no.csv", says="no such file", code=3),
+    Bad("prepare.py dataset=kmnist", "{root}/data/kmnist/train-images-idx3-ubyte.gz", says="missing", code=3),
+    # and runs
+    Bad("evaluate.py run=0123abcd", "run", says="there is no run yet"),
+    Bad("evaluate.py run=lastest", "run", "latest"),
+    Bad("diagnose.py run=best", "run", says="there is no finished run yet"),
+    Bad("reproduce.py run=x/y", "run", says="a run's id, name or directory"),
     # flags
     Bad("--foo", "unrecognized arguments"),
     Bad("-x", "unrecognized arguments"),
@@ -346,8 +375,9 @@ def answers():
 
 
 def ask(cases: list[Bad]) -> dict[str, dict[str, Any]]:
-    command = [sys.executable, str(TORCHLESS), str(TRAIN)]
-    asked = json.dumps([shlex.split(case.line) for case in cases])
+    command = [sys.executable, str(TORCHLESS), str(SOURCE)]
+    words = [shlex.split(case.line) for case in cases]
+    asked = json.dumps([line if line[0].endswith(".py") else ["train.py", *line] for line in words])
     done = subprocess.run(command, input=asked, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     return dict(zip((case.line for case in cases), json.loads(done.stdout), strict=True))
@@ -361,7 +391,8 @@ def test_the_table_is_long_and_without_repeats():
 
 @pytest.mark.parametrize("case", TORCH_FREE, ids=names(TORCH_FREE))
 def test_refused_without_torch(answers, case):
-    check(case, **answers[case.line])
+    answer = answers[case.line]
+    check(case._replace(key=case.key.format(root=answer.pop("root", ""))), **answer)
 
 
 @pytest.mark.parametrize(

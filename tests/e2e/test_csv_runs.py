@@ -1,6 +1,7 @@
 """Runs on a table of the user's own: trained, recorded so that a later table can be encoded, or refused in one line."""
 
 import json
+import re
 import shlex
 import shutil
 from pathlib import Path
@@ -16,6 +17,7 @@ from e2e.refusals import Bad, check, names
 EXAMPLE = Path(__file__).parents[2] / "examples" / "orchard.csv"
 FRUIT = ["dataset=csv", "dataset.path=orchard.csv", "dataset.target=fruit", "batch_size=8"]
 TABLE = [*FRUIT, "dataset.ignore=[id,note]"]
+PARTS = [("train", "training"), ("val", "validation"), ("test", "test")]
 WORDS = [*FRUIT, "dataset.text=note", "model=lstm", "model.hidden=16"]
 
 
@@ -37,6 +39,13 @@ def test_a_run_leaves_what_encodes_a_later_table(run_here, composed, tmp_path, s
     assert later.shape == parts.shape
     assert sorted(later.tolist()) == sorted(parts.tolist())
     assert encoding.get("features", []) == list(data.columns)
+    told = dict(re.findall(r"│ ([a-z ]+?) +│ (.+?) +│", answer.out))
+    assert told["rows"] == ", ".join(f"{len(getattr(data, one))} {name}" for one, name in PARTS)
+    if settings is WORDS:
+        assert re.fullmatch(r"note, \d+ words, \d+ of a row read", told["text"])
+    else:
+        assert (told["numbers"], told["yes or no"], told["left out"]) == ("weight, length", "ripe", "id, note")
+        assert re.fullmatch(r"colour \(\d\)", told["categories"])
 
 
 def test_the_recorded_scaling_is_the_one_that_trained(run_here, composed, tmp_path):

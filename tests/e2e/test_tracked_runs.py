@@ -229,6 +229,7 @@ def test_the_end_says_what_a_person_wants_to_know(single):
     for word in ("optimizer", "accuracy", "test", "validation", "epochs in", "directory:", "next:"):
         assert word in out
     assert out.count("python src/train.py") == 3
+    assert out.count("python src/evaluate.py run=") == 1
     assert single[1].stderr == ""
 
 

@@ -1,4 +1,4 @@
-"""Answers commands in a Python that cannot import what is heavy: JSON lists of arguments in, JSON answers out."""
+"""Answers commands in a Python that cannot import what is heavy: JSON lists of a script and its words in."""
 
 import contextlib
 import io
@@ -24,33 +24,33 @@ class Refuse(MetaPathFinder):
             raise Heavy(name)
 
 
-def answer(script: str, arguments: list[str]) -> dict[str, Any]:
+def answer(script: Path, arguments: list[str]) -> dict[str, Any]:
     from hydra.core.global_hydra import GlobalHydra
 
     code, said, out = 0, io.StringIO(), io.StringIO()
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
         os.environ["DESCENT_ROOT"] = folder
-        sys.argv = [script, *arguments]
+        sys.argv = [str(script), *arguments]
         try:
             with contextlib.redirect_stderr(said), contextlib.redirect_stdout(out):
-                runpy.run_path(script, run_name="__main__")
+                runpy.run_path(str(script), run_name="__main__")
         except SystemExit as end:
             code = end.code if isinstance(end.code, int) else 1
         except Heavy as heavy:
             said.write(f"imported {heavy}\n")
         left = sorted(str(path.relative_to(folder)) for path in Path(folder).rglob("*"))
         GlobalHydra.instance().clear()
-    return {"code": code, "out": out.getvalue(), "err": said.getvalue(), "left": left}
+    return {"code": code, "out": out.getvalue(), "err": said.getvalue(), "left": left, "root": folder}
 
 
 def main() -> NoReturn:
     sys.meta_path.insert(0, Refuse())
-    script = sys.argv[1]
-    sys.path[:0] = [str(Path(script).parent), str(Path(__file__).parents[1])]
+    source = Path(sys.argv[1])
+    sys.path[:0] = [str(source), str(Path(__file__).parents[1])]
     from reference.remembering import remembering
 
     with remembering():
-        answers = [answer(script, arguments) for arguments in json.load(sys.stdin)]
+        answers = [answer(source / script, arguments) for script, *arguments in json.load(sys.stdin)]
     json.dump(answers, sys.stdout)
     raise SystemExit(0)
 

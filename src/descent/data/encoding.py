@@ -46,6 +46,23 @@ def column_names(encoding: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(name for column in encoding.get("columns", ()) for name in _names(column))
 
 
+def told(encoding: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """How columns were read, for people: what they are taken for, and their names."""
+    if encoding["kind"] == "sequence":
+        return [("text", f"{encoding['text']}, {len(encoding['words']):,} words, {encoding['length']} of a row read")]
+    kinds = {"number": "numbers", "boolean": "yes or no", "category": "categories"}
+    lines = []
+    for kind, label in kinds.items():
+        names = [_told(column) for column in encoding["columns"] if column["type"] == kind]
+        lines += [(label, ", ".join(names))] if names else []
+    gaps = [column["name"] for column in encoding["columns"] if column["missing"]]
+    return [*lines, *([("with gaps", ", ".join(gaps))] if gaps else [])]
+
+
+def _told(column: Mapping[str, Any]) -> str:
+    return f"{column['name']} ({len(column['categories'])})" if "categories" in column else str(column["name"])
+
+
 def columns_by(
     table: Table, names: Sequence[str], rows: Sequence[int], types: Mapping[str, str], max_categories: int, rare: int
 ) -> list[Encoding]:

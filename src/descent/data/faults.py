@@ -24,3 +24,17 @@ def _line(file: Path, what: str, do: str) -> str:
     room = LONGEST_LINE - len(tail)
     shown = " ".join(str(file).split())
     return (shown if len(shown) <= room else f"…{shown[1 - room :]}") + tail
+
+
+def refuse_no_file(file: Path) -> None:
+    """Of a table."""
+    if file.is_dir():
+        raise fault(file, "a directory; dataset.path is a file")
+    if not file.exists():
+        raise fault(file, "no such file; dataset.path is relative to where you are, or to the project")
+
+
+def refuse_no_folder(folder: Path) -> None:
+    """Of images."""
+    if not folder.is_dir():
+        raise fault(folder, "no folder", "put a folder of images for each class there, or set dataset.root=…")

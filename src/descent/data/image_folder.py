@@ -10,7 +10,7 @@ import psutil
 import torch
 from torch import Tensor
 
-from descent.data.faults import fault
+from descent.data.faults import fault, refuse_no_folder
 from descent.data.pictures import FORMATS, Header, header_of, is_picture, pixels_of
 from descent.data.rooms import fits, room
 from descent.data.shaping import resized
@@ -32,8 +32,7 @@ def image_folder(
 ) -> Source:
     """Every image as bytes, in memory or in a file; classes are the folders in the order of their names."""
     top = Path(root)
-    if not top.is_dir():
-        raise fault(top, "no folder", "put a folder of images for each class there, or set dataset.root=…")
+    refuse_no_folder(top)
     is_split = (top / TRAINING).is_dir()
     training = top / TRAINING if is_split else top
     classes = [folder.name for folder in _folders(training, others)]

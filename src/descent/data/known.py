@@ -131,6 +131,15 @@ def provide(name: str, file: str, root: Path, *, fetch: bool) -> Path:
     return path
 
 
+def refuse_absent(name: str, root: Path) -> None:
+    """What is looked for when the set is read: each file, packed or not, or the folder that an archive held."""
+    for file in SETS[name].files:
+        is_archive = file.endswith(".tar.gz")
+        unpacked = root.glob("cifar-*/") if is_archive else root.glob(file.removesuffix(".gz"))
+        if not (root / file).exists() and not any(unpacked):
+            raise missing(name, root, file)
+
+
 def missing(name: str, root: Path, file: str) -> Exception:
     """What to put where by hand."""
     others = len(SETS[name].files) - 1

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from descent.data.columns import is_number
-from descent.data.faults import fault
+from descent.data.faults import fault, refuse_no_file
 from descent.errors import DataError
 from descent.rules import near
 
@@ -66,13 +66,10 @@ def read_table(path: str | Path, separator: str = "auto") -> Table:
 
 
 def _bytes(path: Path) -> bytes:
-    if path.is_dir():
-        raise fault(path, "a directory; dataset.path is a file")
     try:
+        refuse_no_file(path)
         data = path.read_bytes()
         return gzip.decompress(data) if path.suffix == ".gz" else data
-    except FileNotFoundError:
-        raise fault(path, "no such file; dataset.path is relative to where you are, or to the project") from None
     except EOFError:
         raise fault(path, f"truncated gzip of {path.stat().st_size} bytes; fetch it again") from None
     except (gzip.BadGzipFile, zlib.error) as error:

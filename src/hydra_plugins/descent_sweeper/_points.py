@@ -55,7 +55,7 @@ def _came_of(job: Job, order: Mapping[str, Any], voice: Voice) -> Came:
     where = "", order["searchpath"], order["primary"]  # it is the trial of no study
     try:
         with logged(log):
-            came = trials.run(trials.Trial(directory, job.words, *where, tested=True, told=told))
+            came = trials.run(trials.Trial(directory, job.words, *where, tested=True, whole=True, told=told))
     except (Interrupted, KeyboardInterrupt):
         raise
     except Exception as error:
