@@ -12,6 +12,7 @@ import rich.table
 from rich.console import Console
 
 BENCH, AUGMENTATION, SWEEPS = "make bench", "make bench, augmentation", "make bench, sweeps"
+DIAGNOSIS = "make bench, diagnosis"
 END = "<!-- /generated -->"
 
 

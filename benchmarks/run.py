@@ -1,7 +1,7 @@
 """Speed as ratios, measured side by side.
 
 python benchmarks/run.py                             everything, about a quarter of an hour
-python benchmarks/run.py --only digits --rounds 3    part of it (digits mnist cnn startup augmentation sweeps)
+python benchmarks/run.py --only digits --rounds 3    part of it (digits mnist cnn startup diagnosis augmentation sweeps)
 python benchmarks/run.py --save docs/benchmarks.md   and put the tables between the page's markers
 python benchmarks/run.py --quick                     a smoke run: everything once, tiny, its numbers mean nothing
 """
@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 ROOT = Path(__file__).parents[1]
-PARTS = ("digits", "mnist", "cnn", "startup", "augmentation", "sweeps")
+PARTS = ("digits", "mnist", "cnn", "startup", "diagnosis", "augmentation", "sweeps")
 sys.path.insert(0, str(ROOT / "src"))  # as `python src/train.py` has it: a bare clone is enough
 
 
@@ -23,6 +23,7 @@ def main() -> None:
         os.environ["DESCENT_ROOT"] = root  # where runs and their store go
         os.environ.pop("MLFLOW_TRACKING_URI", None)
         import augmentation  # from here on the heavy imports, which read the environment
+        import diagnosis
         import report
         import suite
         import sweeps
@@ -30,6 +31,7 @@ def main() -> None:
         parts = options.only or PARTS
         made = {
             report.BENCH: suite.measure(parts, options.rounds, options.quick, options.threads, Path(root)),
+            report.DIAGNOSIS: diagnosis.measure(options.rounds, options.quick) if "diagnosis" in parts else [],
             report.AUGMENTATION: augmentation.measure(options.rounds, options.quick) if PARTS[-2] in parts else [],
             report.SWEEPS: sweeps.measure(options.quick, Path(root)) if PARTS[-1] in parts else [],
         }

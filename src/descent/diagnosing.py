@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
+from descent import description
 from descent.assembly import Parts
 from descent.config import Config
 from descent.diagnosis.evidence import Evidence, gathered
@@ -30,6 +31,8 @@ def conclude(run: Run, config: Config, parts: Parts, outcome: Outcome | None, di
     said = {"": first.sign, ".also": ", ".join(one.sign for one in others), ".try": " ".join(first.overrides)}
     run.tags({f"{TAG}{name}": value for name, value in said.items() if value})
     write_json(directory / FILE, [asdict(one) for one in found])
+    if outcome is not None:
+        run.describe(description.of_training(config, outcome, found))
     return found
 
 

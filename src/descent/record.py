@@ -19,11 +19,13 @@ from descent import outputs
 from descent.assembly import Parts
 from descent.config import Config, flat, project_root, source_root
 from descent.data.split import Data, Split
+from descent.description import CURVES
 from descent.durable import write_json
 from descent.errors import DataError
 from descent.outcome import Outcome
 from descent.place import RESULTS, Place
 from descent.rate_search import CURVE, PICTURE
+from descent.report import command
 from descent.reproduction import recording
 from descent.rules import LONGEST_LINE, cut
 from descent.tasks.answering import answer
@@ -96,6 +98,7 @@ def _first_sitting(run: Run, config: Config, parts: Parts, place: Place) -> None
             "device": _device_name(config),
             "host": socket.gethostname(),
             "run_directory": str(directory),
+            "command": command(config),
         }
     )
     if source.diff:
@@ -172,9 +175,21 @@ def predictions(parts: Parts) -> list[dict[str, Any]]:
 
 
 def _pictures(run: Run, config: Config, parts: Parts, outcome: Outcome) -> None:
-    run.figure(learning_curves(parts.engine.history, run_name(config), outcome.epoch), "curves.png")
+    run.figure(learning_curves(parts.engine.history, run_name(config), outcome.epoch), CURVES)
     if parts.data.task == "classification" and parts.data.outputs <= MOST_CLASSES:
         run.figure(_confusion(parts), "confusion.png")
+
+
+def together(run: Run, config: Config, directory: Path) -> None:
+    """The learning curves of repeats in one picture."""
+    from descent.pages.groups import curves
+    from descent.pages.pictures import picture
+
+    histories = [json.loads(file.read_text()) for file in sorted(directory.glob("*/history.json"))]
+    wanted = list(dict.fromkeys([config.objective, "train/loss", "val/loss"]))
+    drawn = [curves({"repeats": [one.get(name, []) for one in histories]}, name) for name in wanted]
+    if config.tracking.pictures and (charts := [chart for chart in drawn if chart]):
+        run.figure(picture(charts, run_name(config)), CURVES)
 
 
 def outcome_of(place: Place) -> Outcome:

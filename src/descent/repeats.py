@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from rich.console import Console
 
-from descent import assembly, place, record, repeated, resuming
+from descent import assembly, description, place, record, repeated, resuming
 from descent.config import Config, varied
 from descent.data.split import Data
 from descent.errors import Diverged
@@ -64,7 +64,7 @@ def train_all(
         ):
             record.beginning(run, config, parts, parent, again=began)
             found = _together(_each(config, parent, data_of, train_one), after_each)
-            _record(run, found, parent)
+            _record(run, config, found, parent)
             parent = parent.kept(where=run.where)
             if found.failed:
                 repeated.show(Console(), config, found, parent)
@@ -132,13 +132,16 @@ def _id_in(directory: Path) -> str:
     return known.local_id if known else ""
 
 
-def _record(run: Run, found: Repeated, parent: Place) -> None:
+def _record(run: Run, config: Config, found: Repeated, parent: Place) -> None:
     """Under the step of all epochs together: it grows with more seeds and with more epochs, so the newest counts."""
     run.metrics(repeated.logged(found.metrics), max(0, found.epochs - 1))
     run.tags({"children": " ".join(repeat.local_id for repeat in found.repeats), "repeats": len(found.repeats)})
     record.stopping(run, found.stopped_because)
     repeated.write(found, parent)
     run.artifact(parent.directory / place.RESULTS)
+    if config.tracking.kind != "none":
+        record.together(run, config, parent.directory)
+        run.describe(description.of_repeats(config, found))
 
 
 def _diverged(found: Repeated) -> Diverged:

@@ -25,7 +25,7 @@ RATIOS = [
     ("4 digits trials of 2 epochs, workers=2", "ordinary Lightning, Hydra's own multirun"),
     ("4 digits trials of 2 epochs: until the best value, pruner=median", "ordinary Lightning, Hydra's own multirun"),
 ]
-MARKS = ("make bench", "make bench, augmentation", "make bench, sweeps")
+MARKS = ("make bench", "make bench, augmentation", "make bench, sweeps", "make bench, diagnosis")
 BETWEEN_MARKS = "".join(f"before\n<!-- generated: {mark} -->\nold\n<!-- /generated -->\nafter\n" for mark in MARKS)
 COMMANDS = ["train.py --help", "train.py optimizer=adm", "train.py: until the first epoch's line"]
 
@@ -37,8 +37,8 @@ def test_a_page_keeps_what_stands_outside_its_markers(tmp_path: Path, monkeypatc
     page = tmp_path / "page.md"
     page.write_text(BETWEEN_MARKS)
     report.save(augmentation.measure(rounds=1, quick=True), page, MARKS[1])
-    first, second, third, rest = page.read_text().split("<!-- /generated -->")
-    assert "old" in first and "old" not in second and "old" in third and rest == "\nafter\n"
+    first, second, third, fourth, rest = page.read_text().split("<!-- /generated -->")
+    assert "old" in first and "old" not in second and "old" in third + fourth and rest == "\nafter\n"
     work, against, ratio, *_ = cells(second)[2]
     assert (work, against) == RATIOS[10] and float(ratio) > 0
 
@@ -74,6 +74,12 @@ def test_every_command_is_timed(page: str, command: str) -> None:
 @pytest.mark.parametrize("what", ["of 4 trials", "after 10 trials"])
 def test_what_passes_between_two_trials_is_timed(page: str, what: str) -> None:
     assert math.isfinite(float(next(row[1] for row in cells(page) if row[0] == what)))
+
+
+@pytest.mark.slow
+def test_the_verdicts_share_is_there(page: str) -> None:
+    [row] = [row for row in cells(page) if row[0] == "MNIST-size MLP, 1 epochs" and row[3].endswith("%")]
+    assert 0 < float(row[1]) < float(row[2])
 
 
 @pytest.mark.slow

@@ -132,6 +132,19 @@ def test_the_parent_names_its_children(first):
     assert (first.parent.data.params["seeds"], first.parent.data.params["folds"]) == ("1", "2")
 
 
+def test_the_description_of_each_says_what_was_asked_and_found(history):
+    last = history["more epochs"]
+    note = last.parent.data.tags["mlflow.note.content"]
+    assert note.startswith(
+        "How far does mlp with adam on synthetic vary over 2 seeds and 2 folds?\n\n**best/val/accuracy 0."
+    )
+    assert " ± " in note and " over 4" in note and "    python src/train.py" in note
+    for run in (last.parent, *last.children):
+        note = run.data.tags["mlflow.note.content"]
+        assert f"get-artifact?path=curves.png&run_uuid={run.info.run_id})" in note
+        assert run.data.tags["command"] in note
+
+
 def test_weights_are_the_childrens_alone(first):
     assert [run.data.tags["weights_sha256"] for run in first.children] == first.digests
     assert len(set(first.digests)) == 2 and "weights_sha256" not in first.parent.data.tags

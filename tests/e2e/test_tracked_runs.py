@@ -61,6 +61,15 @@ def test_the_name_begins_with_ours(run):
     assert run.info.run_name.startswith("first mlp/adam/digits")
 
 
+def test_the_description_has_question_answer_verdict_and_command(run):
+    question, answer, verdict, picture, command = run.data.tags["mlflow.note.content"].split("\n\n")
+    assert question == "What does mlp with adam on digits come to, with lr 0.001, 20 epochs and seed 0?"
+    assert answer.startswith("**best/val/accuracy 0.9") and "test/accuracy 0.9" in answer
+    assert verdict.startswith(f"Verdict: {run.data.tags['diagnosis']}")
+    assert picture == f"![curves](get-artifact?path=curves.png&run_uuid={run.info.run_id})"
+    assert command.startswith("    python src/train.py optimizer=adam") and SECRET not in command
+
+
 @pytest.mark.parametrize(
     ("param", "value"),
     [

@@ -27,6 +27,9 @@ class Taken:
     def artifact(self, path, folder="", *, masked=False):
         self.files.append((path.name, masked))
 
+    def describe(self, markdown):
+        self.described = markdown
+
 
 def plan_of(directory, search="tpe", direction="maximize"):
     return Plan(

@@ -10,6 +10,7 @@ from descent.pages.chart import Chart
 from descent.pages.page import Command, Facts, Page, Part, Section, Table, written
 from descent.pages.studies import Study, Try
 from descent.pages.surrogates import Belief
+from descent.tracking import describing
 
 PAGE, PICTURES = "report.html", "plots"
 SHOWN = 20
@@ -89,6 +90,15 @@ def verdict(study: Study) -> str:
         return f"{len(study.front())} of {count} finished trials are on the Pareto front."
     best = study.ranked()[0]
     return f"Best of {count} finished trials: #{best.number} with {study.objectives[0]} {best.values[0]:.5g}."
+
+
+def note(search: Search) -> str:
+    """The search in a few lines of Markdown, for the page of its run in MLflow."""
+    study = search.study
+    names = ", ".join(one.name for one in study.dimensions)
+    wanted = " and ".join(f"{way} {name}" for way, name in zip(study.directions, study.objectives, strict=True))
+    picture = describing.picture(f"{PICTURES}/history.png")
+    return describing.told(f"Which {names} {wanted}?", verdict(study), search.command, picture)
 
 
 def _found(search: Search) -> list[Part]:

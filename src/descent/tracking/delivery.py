@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from descent.tracking.describing import NOTE, SELF
 from descent.tracking.destination import reason_of
 from descent.tracking.outbox import LANES, Reader
 from descent.tracking.owners import GONE
@@ -194,7 +195,8 @@ class Delivery:
     def _log_tags(self, values: dict[str, str]) -> None:
         from mlflow.entities import RunTag
 
-        tags = [RunTag(key, value) for key, value in values.items()]
+        own = {NOTE: values[NOTE].replace(SELF, self._id())} if NOTE in values else {}
+        tags = [RunTag(key, value) for key, value in {**values, **own}.items()]
         for start in range(0, len(tags), PAIRS_A_CALL):
             self._client.log_batch(self._id(), tags=tags[start : start + PAIRS_A_CALL])
 

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from descent.tracking import records
+from descent.tracking.describing import NOTE
 from descent.tracking.masking import copy_masked, write_text
 from descent.tracking.owners import owner_tags
 from descent.tracking.secrets import mask, mask_file, mask_values
@@ -71,6 +72,10 @@ class Run:
         """Facts about the run; a later one replaces an earlier one of the same name."""
         shown = {key: _shown(value) for key, value in mask_values(mapping).items()}
         self.append(records.Tags(_without_reserved(shown)))
+
+    def describe(self, markdown: str) -> None:
+        """What the run's page in MLflow says of it; it replaces what was said before."""
+        self.append(records.Tags({NOTE: mask(markdown)}))
 
     def metrics(self, mapping: Mapping[str, float], step: int) -> None:
         """Numbers at one step; NaN and infinities are kept."""

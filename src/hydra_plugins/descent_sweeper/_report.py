@@ -27,9 +27,11 @@ def tell(run: Any, queue: Queue, plan: Plan) -> None:
     if not queue.trials(TrialState.COMPLETE):
         print("no report: no trial has finished", flush=True)
         return
-    page, folder = search_page.write(search_of(queue, plan), queue.directory)
+    search = search_of(queue, plan)
+    page, folder = search_page.write(search, queue.directory)
     run.artifact(page, masked=True)
     run.artifact(folder, masked=True)
+    run.describe(search_page.note(search))
     print(f"report: {page}", flush=True)
 
 

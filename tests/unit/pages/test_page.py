@@ -101,6 +101,14 @@ def test_a_search_leaves_a_page_and_pictures(tmp_path):
     assert all(file.read_bytes().startswith(b"\x89PNG") for file in folder.iterdir())
 
 
+def test_a_searchs_note_has_question_answer_picture_and_command():
+    question, answer, picture, *command = search.note(searched(objectives=2)).split("\n\n")
+    assert question == "Which lr, width, kind, kind=a/p maximize val/accuracy and minimize model/parameters?"
+    assert answer.startswith("**") and "finished trials are on the Pareto front" in answer
+    assert picture == "![history](get-artifact?path=plots%2Fhistory.png&run_uuid={this run})"
+    assert command == [f"    python src/train.py -m {EVIL}"]
+
+
 def test_expected_improvement_is_the_mean_of_what_is_gained():
     random = np.random.default_rng(0)
     mean, deviation = np.array([0.0, 1.0, -0.5, 2.0]), np.array([1.0, 0.3, 2.0, 0.0])
