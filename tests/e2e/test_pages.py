@@ -122,7 +122,7 @@ def test_a_races_page_in_a_browser(chromium, tmp_path, width, scheme):
     page, *_ = race.write(raced(), tmp_path)
     seen = chromium.open(page, width, scheme)
     assert (seen.complaints, seen.requests) == ([], [])
-    assert chromium.value("document.querySelectorAll('.draw').length") == 7
+    assert chromium.value("document.querySelectorAll('.draw').length") == 8
     assert chromium.value(EMPTY) == 0
     assert chromium.value(OUTSIDE) == 0
     assert not chromium.value(WIDER)

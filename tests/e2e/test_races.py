@@ -75,7 +75,13 @@ def test_its_report_tells_the_ranking_and_the_next_race(raced):
     study = root / "sweeps" / "race"
     assert "has the best mean rank of 3 over 2 workloads" in again.stdout
     assert (study / "report.html").stat().st_size > 1e6
-    assert {one.stem for one in (study / "plots").glob("*.png")} == {"standing", "best_of", "isolation", "profile"}
+    assert {one.stem for one in (study / "plots").glob("*.png")} == {
+        "standing",
+        "best_of",
+        "isolation",
+        "profile",
+        "chances",
+    }
     assert [line.split(" | ")[0] for line in (study / "table.md").read_text().splitlines()[4:]] != []
     proposed = yaml.safe_load((study / "next" / "space" / "next.yaml").read_text())["space"]
     assert proposed["workloads"] == ["model=linear dataset=iris", "model=linear dataset=wine"] or proposed["workloads"]

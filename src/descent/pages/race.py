@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from descent.comparison.summary import summarise
+from descent.pages import groups
 from descent.pages.chart import PALETTE, Axis, Band, Chart, Layer, Line, Points
 from descent.pages.page import Command, Facts, Page, Part, Section, Table, written
 from descent.pages.search import DOTS, PAGE, PICTURES
@@ -46,6 +47,7 @@ def pictured(race: Race) -> dict[str, list[Chart]]:
         "best_of": [best_of_chart(race, workload) for workload in race.workloads],
         "isolation": [chart for value in race.values for chart in isolation(race, value)[:1]],
         "profile": [profile_chart(race)],
+        "chances": [groups.chances(standing.chances_of_first(race))],
     }
     kept = {name: [chart for chart in charts if chart is not None] for name, charts in found.items()}
     return {name: charts for name, charts in kept.items() if charts}
@@ -53,7 +55,8 @@ def pictured(race: Race) -> dict[str, list[Chart]]:
 
 def page_of(race: Race, directory: Path) -> Page:
     """The whole page."""
-    overall = [one for one in (standing_chart(race), profile_chart(race)) if one is not None]
+    chances = groups.chances(standing.chances_of_first(race))
+    overall = [one for one in (standing_chart(race), chances, profile_chart(race)) if one is not None]
     sections = [
         Section("Over all workloads", [_facts(race), _table(overall_rows(race)), *overall], _how(race)),
         *(_of_workload(race, workload) for workload in race.workloads),
@@ -75,7 +78,7 @@ def verdict(race: Race) -> str:
     count = "1 workload" if len(race.workloads) == 1 else f"{len(race.workloads)} workloads"
     said = f"{first} has the best mean rank of {len(race.values)} over {count}: {ranks[first]:.3g}"
     if not chances:
-        return f"{said}; without repeats nothing says how sure that is."
+        return f"{said}; fewer than two repeats say nothing of how sure that is."
     likely = max(chances, key=lambda value: chances[value])
     sure = f"with a probability of {chances.get(first, 0.0):.2f} it is first"
     also = f", {likely} with {chances[likely]:.2f}" if likely != first else ""
@@ -198,7 +201,7 @@ def best_of_chart(race: Race, workload: str) -> Chart | None:
         return None
     layers: list[Layer] = []
     order = sorted(race.values, key=lambda one: _cost(race, workload, one))
-    for place, value in reversed(list(enumerate(order))):
+    for place, value in enumerate(order):
         tried = race.searched(workload, value)
         if not any(one.objective is not None for one in tried):
             continue
@@ -263,19 +266,8 @@ def profile_chart(race: Race) -> Chart | None:
     found = standing.profile(race)
     if not found:
         return None
-    order = sorted(found, key=lambda value: -sum(found[value]))
-    factors = list(standing.FACTORS)
-    layers: list[Layer] = [
-        Line(factors, found[value], value if place < LEADERS else "", place, None if place < LEADERS else 0.3,
-             thin=place >= LEADERS, steps=True, texts=[value] * len(factors))
-        for place, value in reversed(list(enumerate(order)))
-    ]  # fmt: skip
-    note = (
-        "Epochs to what the value in the middle comes to, in the median of the repeats, as multiples of the soonest's."
-    )
-    return Chart(
-        "Share of workloads within a factor of the soonest", Axis("factor"), Axis("share"), tuple(layers), note
-    )
+    shares = {value: share for value, (share, _) in found.items()}
+    return groups.profile(standing.FACTORS, shares, {value: band for value, (_, band) in found.items()}, "epochs")
 
 
 def markdown(race: Race) -> str:

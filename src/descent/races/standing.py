@@ -86,9 +86,18 @@ def _epochs(race: Race, one: Try, target: float) -> float:
     return next(there, math.inf)
 
 
-def profile(race: Race) -> Mapping[str, list[float]]:
-    """Value → for each of FACTORS, the share of workloads on which it takes at most so many times the soonest's."""
-    from descent.comparison.ranking import profiles  # with scipy, which a search that is no race does without
+Profile = tuple[list[float], list[tuple[float, float]]]
+
+
+def profile(race: Race) -> Mapping[str, Profile]:
+    """Value → for each of FACTORS, the share of workloads on which it takes at most so many times the soonest's; and
+    between which shares that lies when the repeats are drawn anew. Who is sooner on more of them comes first.
+    """
+    from descent.comparison.ranking import profile_bands, profiles  # late, as above
 
     costs = {value: rows for value, rows in epochs_to_target(race).items() if rows}
-    return profiles(costs, FACTORS) if costs else {}
+    if not costs:
+        return {}
+    shares, bands = profiles(costs, FACTORS), profile_bands(costs, FACTORS)
+    order = sorted(costs, key=lambda value: -sum(shares[value]))
+    return {value: (shares[value], bands[value]) for value in order}

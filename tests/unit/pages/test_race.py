@@ -49,5 +49,5 @@ def test_each_value_has_a_chart_for_each_of_its_knobs():
 
 
 def test_without_repeats_it_says_that_nothing_is_sure():
-    assert race.verdict(raced(repeats=0)).endswith("without repeats nothing says how sure that is.")
+    assert race.verdict(raced(repeats=0)).endswith("fewer than two repeats say nothing of how sure that is.")
     assert race.standing_chart(raced(repeats=0)) is None
