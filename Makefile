@@ -27,10 +27,10 @@ repro: $(READY) ## run the pipeline of dvc.yaml, what of it has to be run
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/dvc repro $(ARGS)
 
 test: $(READY) ## the default suite: a few minutes, a process for each of two cores
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-slow: $(READY) ## storms, many subprocesses, real servers
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m slow $(ARGS)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m slow $(ARGS)
 
 bench: $(READY) ## speed as ratios, measured side by side
 	@$(BIN)/python benchmarks/run.py $(ARGS)

@@ -19,7 +19,18 @@ from reference.remembering import remembering
 
 PROJECT = Path(__file__).parents[1]
 TRAIN = PROJECT / "src" / "train.py"
+# Files that begin first, so that the processes that share a suite end together: those whose longest test is longest.
+LONG = [
+    "study_storm", "killed_and_tracked", "reproduce", "kill_and_resume", "searches", "diagnosis", "results", "pipeline",
+    "races", "calibration_on_runs", "bad_commands", "search", "docs", "workers", "tracked_runs", "benchmarks",
+    "registry", "compare_groups", "store_storm", "groups", "disk_full", "repeats", "engine_state", "evaluate", "store",
+]  # fmt: skip
 LEFT_BEHIND = ("MLFLOW_TRACKING_URI", "DESCENT_DEBUG", "HYDRA_FULL_ERROR")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    places = {name: place for place, name in enumerate(LONG)}
+    items.sort(key=lambda item: places.get(item.path.stem.removeprefix("test_"), len(LONG)))
 
 
 @dataclass(frozen=True)

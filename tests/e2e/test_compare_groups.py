@@ -12,7 +12,7 @@ from PIL import Image
 from scipy import stats
 
 from reference.searched import EVIL
-from reference.stored import add, opened
+from reference.stored import add, opened, stocked
 
 PROJECT = Path(__file__).parents[2]
 COMPARE = PROJECT / "src" / "compare.py"
@@ -26,7 +26,7 @@ ADAM, SGD, LION = (
 @pytest.fixture(scope="module")
 def store_root(tmp_path_factory):
     """Adam and sgd over five seeds, lion over three; and runs that may not count."""
-    root = tmp_path_factory.mktemp("store")
+    root = stocked(tmp_path_factory.mktemp("store"))
     store = opened(root)
     for seed, value in enumerate(ADAM):
         parent = {"role": "child", "arm": "a", "made": "a"}
@@ -244,7 +244,7 @@ def test_a_studys_page_goes_to_its_run(compared, store_root):
 @pytest.fixture(scope="module")
 def workloads_root(tmp_path_factory):
     """Adam comes to 0.9 on both datasets, on iris after sgd; a third dataset has adam alone."""
-    root = tmp_path_factory.mktemp("workloads")
+    root = stocked(tmp_path_factory.mktemp("workloads"))
     store = opened(root)
     epochs = {("adam", "digits"): 1, ("sgd", "digits"): 2, ("adam", "iris"): 1, ("sgd", "iris"): 0, ("adam", "wine"): 0}
     for (optimizer, dataset), reached in epochs.items():

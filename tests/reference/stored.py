@@ -1,8 +1,14 @@
 """A store filled with runs whose figures are known, through MLflow's own client."""
 
+import atexit
 import json
+import shutil
+import sqlite3
 from collections.abc import Mapping, Sequence
+from contextlib import closing
+from functools import cache
 from pathlib import Path
+from tempfile import mkdtemp
 
 from mlflow.entities import Dataset, DatasetInput, Metric, Param, RunTag
 
@@ -24,6 +30,26 @@ PARAMS = {
     "objective": "val/accuracy",
     "seed": "0",
 }
+
+
+@cache
+def _migrated() -> Path:
+    """The root of an empty store; making one takes most of a second."""
+    root = Path(mkdtemp())
+    atexit.register(shutil.rmtree, root, ignore_errors=True)
+    opened(root).client._tracking_client.store.engine.dispose()
+    with closing(sqlite3.connect(root / "mlflow.db")) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    return root
+
+
+def stocked(root: Path) -> Path:
+    """A root with a copy of that, for what is not about how a store is made."""
+    shutil.copy(_migrated() / "mlflow.db", root / "mlflow.db")
+    with closing(sqlite3.connect(root / "mlflow.db")) as connection, connection:
+        move = "UPDATE experiments SET artifact_location = replace(artifact_location, ?, ?)"
+        connection.execute(move, (_migrated().resolve().as_uri(), root.resolve().as_uri()))
+    return root
 
 
 def opened(root: Path) -> Store:

@@ -39,8 +39,8 @@ def test_a_store_is_made_at_the_root_and_nothing_else(tmp_path, monkeypatch):
         assert experiment.artifact_location.startswith((tmp_path / "root" / "mlruns").as_uri())
 
 
-def test_a_local_store_is_in_wal_mode(made_once):
-    with contextlib.closing(sqlite3.connect(made_once / "mlflow.db")) as connection:
+def test_a_local_store_is_in_wal_mode(local):
+    with contextlib.closing(sqlite3.connect(local.root / "mlflow.db")) as connection:
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
 
