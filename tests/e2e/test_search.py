@@ -36,6 +36,18 @@ def test_it_says_each_trial_and_the_best_command(study):
     assert answer.stderr == ""
 
 
+def test_its_beginning_says_what_it_will_do_and_its_end_what_to_do_next(study):
+    _, directory, answer = study
+    said = answer.stdout.splitlines()
+    (first,) = [line for line in said if line.startswith(f"{directory.name}: tpe over optimizer, ")]
+    assert first.endswith(f"; 6 trials, 2 workers; logs: {directory / 'logs'}")
+    assert said[said.index("next:") + 1 :] == [
+        f"  python src/compare.py by=optimizer study={directory.name}",
+        f"  python src/evaluate.py run={directory}",
+        "  make ui",
+    ]
+
+
 def test_every_trial_has_a_directory_of_its_own(study):
     _, directory, _ = study
     assert {path.name for path in directory.iterdir() if path.name.isdigit()} == set("012345")

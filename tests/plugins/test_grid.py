@@ -143,11 +143,11 @@ def test_a_good_grid(stub, run_here, tmp_path):
     said = answer.out.splitlines()
     assert [line for line in said if line.startswith("[")] == [
         "[1/4] seed=10 lr=0.1 name=good",
-        "[2/4] seed=10 lr=0.2 name=good",
-        "[3/4] seed=11 lr=0.1 name=good",
-        "[4/4] seed=11 lr=0.2 name=good",
+        "[2/4] seed=10 lr=0.2 name=good  (best 10.0000)",
+        "[3/4] seed=11 lr=0.1 name=good  (best 10.0000)",
+        "[4/4] seed=11 lr=0.2 name=good  (best 11.0000)",
     ]
-    assert answer.out.count("10.0000") == 2 and answer.out.count("11.0000") == 2
+    assert answer.out.count("10.0000 │") == 2 and answer.out.count("11.0000 │") == 2
     assert re.findall(r"│ (\d) │ (\S+ \S+) +│", answer.out) == [
         ("2", "seed=11 lr=0.1"),
         ("3", "seed=11 lr=0.2"),

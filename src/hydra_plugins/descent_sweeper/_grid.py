@@ -20,6 +20,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from descent import door, trials
 from descent.errors import DescentError, Interrupted, UsageError
 from hydra_plugins.descent_sweeper import _kept
+from hydra_plugins.descent_sweeper._display import Forecast
 from hydra_plugins.descent_sweeper._ending import Ending, Failure, Row, show, show_next, train_command
 from hydra_plugins.descent_sweeper._worker import LOGS
 
@@ -128,8 +129,10 @@ def run_grid(
 def _one_after_another(grid: Grid, launcher: Launcher) -> list[Result]:
     """In this process, as Hydra's own sweeper would."""
     results: list[Result] = []
+    forecast = Forecast(len(grid.points), 0)
     for number, point in enumerate(grid.points):
-        print(f"[{number + 1}/{len(grid.points)}] {_masked(point)}", flush=True)
+        rest = so_far(grid, results, forecast)
+        print(f"[{number + 1}/{len(grid.points)}] {_masked(point)}{rest}", flush=True)
         results.append(_result(number, point, _run(point, number, grid, launcher)))
         if results[-1].value is None:
             complain(results[-1], grid.place(number))
@@ -214,6 +217,14 @@ def _result(number: int, point: Point, job: JobReturn) -> Result:
         return Result(number, point, float(job.return_value))
     error: BaseException = job._return_value  # the property would print Hydra's own lines and raise
     return Result(number, point, None, door.one_line(error), door.exit_code(error))
+
+
+def so_far(grid: Grid, results: Sequence[Result], forecast: Forecast) -> str:
+    """`  (best 0.9722, about 3 min left)`, as far as there is something to say."""
+    finished = [one for one in results if one.value is not None]
+    best = f"best {min(finished, key=grid.rank).value:.4f}" if finished and grid.is_one_contest else ""
+    said = f"{best}{forecast.line(len(results))}".removeprefix(", ")
+    return f"  ({said})" if said else ""
 
 
 def complain(result: Result, where: Path) -> None:

@@ -177,7 +177,7 @@ def begins(queue: Queue, plan: Plan, total: int, workers: int) -> str:
 
 def show_next(queue: Queue, settings: Any) -> None:
     """Groups that a search has chosen between can be compared; the best was trained once more."""
-    chosen = [one.key for one in queue.parameters if one.kind == "choice"]
+    chosen = [one.key for one in queue.parameters if one.kind == "choice" and not one.when]
     best = queue.directory if (queue.directory / BEST).exists() and not settings.repeated else ""
     _ending.show_next(chosen, best, settings.tracking.kind, study=queue.directory.name)
 

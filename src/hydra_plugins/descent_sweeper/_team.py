@@ -21,7 +21,7 @@ from hydra_plugins.descent_sweeper._crew import (
     threads_of,
 )
 from hydra_plugins.descent_sweeper._display import Forecast, Picture, Running, display
-from hydra_plugins.descent_sweeper._grid import Grid, Result, complain
+from hydra_plugins.descent_sweeper._grid import Grid, Result, complain, so_far
 from hydra_plugins.descent_sweeper._points import PROGRAM, Came, Job
 from hydra_plugins.descent_sweeper._worker import log_of
 
@@ -59,9 +59,8 @@ class Teller:
             complain(result, log_of(self._grid.directory, number))
             return
         place = f"[{len(self.results)}/{len(self._grid.points)}] #{number} {self._shown(number)}"
-        best = f"best {self.best().value:.4f}" if self._grid.is_one_contest else ""
-        rest = f"{best}{self._forecast.line(len(self.results))}".removeprefix(", ")
-        print(f"{place}  {result.value:.4f}" + (f"  ({rest})" if rest else ""), flush=True)
+        rest = so_far(self._grid, list(self.results.values()), self._forecast)
+        print(f"{place}  {result.value:.4f}{rest}", flush=True)
 
     def _shown(self, number: int) -> str:
         return door.mask(" ".join(self._grid.words(number)))
