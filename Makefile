@@ -44,6 +44,7 @@ bench-stats: $(READY) ## how often comparisons are wrong, and how fast they read
 pictures: $(READY) ## draw the pictures of docs/ anew
 	@$(BIN)/python examples/augmentation.py docs/pictures/augmentation.png
 	@$(BIN)/python examples/pace.py docs/pictures
+	@$(BIN)/python examples/lessons.py
 
 browser: ## Chromium for the tests of pages, from Debian where there is none
 	@command -v chromium >/dev/null || { apt-get -qq update && apt-get -qq install -y --no-install-recommends chromium >/dev/null; }
