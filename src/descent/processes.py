@@ -5,7 +5,7 @@ import os
 import shutil
 import tempfile
 
-FOLLOWER_SETTINGS = ("hydra.output_subdir=null", "tracking=none")
+FOLLOWER_SETTINGS = ("hydra.output_subdir=null", "tracking=none", "register=null")
 
 
 def rank() -> int:

@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -17,6 +18,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from descent import processes
 from descent.registering import paired
 
 PROJECT = Path(__file__).parents[2]
@@ -55,6 +57,94 @@ def test_the_champion_moves_to_the_better_one_alone(run_here, tmp_path, client):
     other = run_here([*SMALL, "dataset.split_seed=1", "register=digits", f"hydra.run.dir={tmp_path}/runs/other"])
     assert "made of other data or another split" in registered(other)
     assert len(client.search_model_versions("name = 'digits'")) == 4
+
+
+def table_of_two_kinds(file):
+    """Some categories and words are so rare that few rows do not show them."""
+    random = np.random.default_rng(0)
+    with file.open("w") as stream:
+        stream.write("place,size,said,kind\n")
+        for number in range(120):
+            place = f"p{int(random.exponential(4))}"
+            word = f"w{number % 7} w{int(random.exponential(9))} " + ("yes" if number % 2 else "no")
+            stream.write(f"{place},{number % 5 + (number % 2)},{word},{'ab'[number % 2]}\n")
+
+
+def accuracy_of(directory):
+    return json.loads((directory / "results.json").read_text())["metrics"]["test/accuracy"]
+
+
+TABLES = {
+    "table": ["dataset.ignore=[said]", "model.hidden=[8]"],
+    "text": ["dataset.text=said", "dataset.length=8", "model=lstm", "model.hidden=8"],
+}
+
+
+@pytest.mark.parametrize("kind", ["table", pytest.param("text", marks=pytest.mark.slow)])
+def test_each_model_reads_the_test_samples_in_its_own_encoding(kind, run_here, tmp_path):
+    table_of_two_kinds(tmp_path / "t.csv")
+    words = [
+        "dataset=csv",
+        f"dataset.path={tmp_path}/t.csv",
+        "dataset.target=kind",
+        *TABLES[kind],
+        "tracking.pictures=false",
+    ]
+    words += ["dataset.test_fraction=0.3", "batch_size=8", "register=t"]
+    few = run_here([*words, "dataset.fraction=0.3", "epochs=3", f"hydra.run.dir={tmp_path}/runs/few"])
+    assert few.code == 0, few.err
+    many = run_here([*words, "epochs=3", f"hydra.run.dir={tmp_path}/runs/many"])
+    assert many.code == 0, many.err
+    encodings = [json.loads((tmp_path / "runs" / name / "encoding.json").read_text()) for name in ("few", "many")]
+    assert encodings[0] != encodings[1]
+    ahead = accuracy_of(tmp_path / "runs/many") - accuracy_of(tmp_path / "runs/few")
+    assert f"accuracy {ahead:+.4f} (" in registered(many) and "over version 1 on 36 test samples" in registered(many)
+
+
+def test_without_a_test_split_nothing_is_judged(run_here, tmp_path, client):
+    for seed in (0, 1):
+        words = ["dataset=iris", *SMALL, "dataset.test_fraction=0", "register=iris", f"seed={seed}"]
+        answer = run_here([*words, f"hydra.run.dir={tmp_path}/runs/{seed}"])
+    assert "version 2 does not become the champion: without a test split there is nothing" in registered(answer)
+    assert registered(answer).endswith("; force=true moves it")
+    assert client.get_model_version_by_alias("iris", "champion").version == 1
+
+
+def test_a_champion_that_cannot_be_asked_stays(run_here, tmp_path, client):
+    words = ["dataset=iris", *SMALL, "register=iris"]
+    assert run_here([*words, f"hydra.run.dir={tmp_path}/runs/0"]).code == 0
+    version = client.get_model_version_by_alias("iris", "champion")
+    model = client.get_logged_model(version.source.removeprefix("models:/"))
+    shutil.rmtree(model.artifact_location.removeprefix("file://"))
+    answer = run_here([*words, "seed=1", f"hydra.run.dir={tmp_path}/runs/1"])
+    assert answer.code == 0 and "version 2 does not become the champion: version 1 cannot be asked: " in registered(
+        answer
+    )
+    assert len(registered(answer)) <= 260
+
+
+def test_a_follower_registers_nothing(composed, monkeypatch):
+    monkeypatch.setenv("RANK", "1")
+    assert composed("register=digits", *processes.follower_overrides()).register is None
+
+
+@pytest.mark.slow
+def test_two_registrations_at_once_leave_the_better_one_in_front(run_here, tmp_path, client):
+    for name, words in {"poor": SMALL, "good": ["epochs=6", "model.hidden=[64]", "tracking.pictures=false"]}.items():
+        assert run_here([*words, f"hydra.run.dir={tmp_path}/runs/{name}"]).code == 0
+    commands = [
+        [sys.executable, str(EVALUATE), f"run={tmp_path}/runs/{name}", "register=digits"] for name in ("poor", "good")
+    ]
+    both = [
+        subprocess.Popen(one, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for one in commands
+    ]
+    told = [one.communicate(timeout=120) for one in both]
+    assert [one.returncode for one in both] == [0, 0], told
+    assert sum("the first of its name" in out for out, _ in told) == 1
+    assert len(client.search_model_versions("name = 'digits'")) == 2
+    good = client.get_run(client.get_model_version_by_alias("digits", "champion").run_id)
+    assert good.data.tags["run_directory"] == str(tmp_path / "runs/good")
 
 
 def test_the_interval_of_a_paired_difference_is_scipys():
@@ -117,7 +207,10 @@ def test_an_untracked_run_has_no_model_to_register(run_here, tmp_path):
 
 
 def test_a_model_of_a_table_takes_arrays_and_data_frames_of_any_size(run_here, tmp_path, client):
-    run_here(["dataset=breast_cancer", *SMALL, "register=table", f"hydra.run.dir={tmp_path}/runs/table"])
+    (tmp_path / "elsewhere").mkdir()
+    words = ["dataset=breast_cancer", *SMALL, "register=table", f"hydra.run.dir={tmp_path}/runs/table"]
+    assert run_here(words, place=tmp_path / "elsewhere").code == 0
+    assert list((tmp_path / "elsewhere").iterdir()) == [] and "MLFLOW_TRACKING_URI" not in os.environ
     version = client.get_model_version_by_alias("table", "champion")
     model = mlflow.pyfunc.load_model(client.get_logged_model(version.source.removeprefix("models:/")).artifact_location)
     rows = np.random.default_rng(0).random((7, 30), dtype=np.float32)
