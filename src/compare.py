@@ -19,7 +19,7 @@ from descent.arguments import Argument, script
 @script(
     [
         Argument("by", "str | null", None, "what the groups differ in: settings, groups, tags.<name>; commas between"),
-        Argument("runs", "str | null", None, "ids or names, commas between: two, or all that by=… is to look at"),
+        Argument("runs", "str | null", None, "two ids or names, with by=… any number, or a folder that keeps a sweep"),
         Argument("metric", "str", "auto", "what is compared; auto is the objective's on test data, else on validation"),
         Argument("direction", "minimize | maximize | auto", "auto", "what is better; auto knows Descent's own metrics"),
         Argument("study", "str | null", None, "only the trials of this study: its name or id"),
@@ -33,7 +33,9 @@ from descent.arguments import Argument, script
         Argument(
             "report", "bool", False, "the page goes to the run of study=… in MLflow, its verdict to the description"
         ),
-        Argument("costs", "bool", False, "times, memory and the runs' ids in comparison.json too"),
+        Argument(
+            "costs", "bool", False, "times and memory in table.md and comparison.json, and the runs' ids in the latter"
+        ),
         Argument("tracking.experiment", "str", "descent", "the MLflow experiment"),
         Argument("tracking.uri", "str | null", None, "the store; MLFLOW_TRACKING_URI or mlflow.db unless given"),
         Argument("code", "bool", False, "of two runs: print the diff of their sources and settings too"),

@@ -42,18 +42,19 @@ def test_the_sweep_composes_at_each_of_its_points(monkeypatch, run_here):
     assert answer.code == 0, answer.err
 
 
-def test_the_evaluation_is_understood(monkeypatch):
+@pytest.mark.parametrize(("stage", "key"), [("evaluate", "outputs"), ("compare", "save")])
+def test_what_only_looks_is_understood(stage, key, monkeypatch):
     from runpy import run_path
 
     monkeypatch.chdir(PROJECT)
-    main = run_path(str(PROJECT / "src" / "evaluate.py"))["main"]
+    main = run_path(str(PROJECT / "src" / f"{stage}.py"))["main"]
     table = next(cell.cell_contents for cell in main.__closure__ if isinstance(cell.cell_contents, list))
-    assert read(table, sections.with_words(*sections.asked(words_of("evaluate"))))["outputs"] == "outputs/evaluate"
+    assert read(table, sections.with_words(*sections.asked(words_of(stage))))[key] == f"outputs/{stage}"
 
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_dependencies_are_there(stage):
-    made = {out for other in STAGES.values() for kind in ("outs", "metrics") for out in other.get(kind, [])}
+    made = {out for other in STAGES.values() for kind in ("outs", "metrics", "plots") for out in other.get(kind, [])}
     assert [dep for dep in STAGES[stage]["deps"] if dep not in made and not (PROJECT / dep).exists()] == []
 
 
@@ -79,6 +80,6 @@ def test_a_training_depends_on_every_group_that_it_is_composed_of(stage):
 
 
 def test_a_run_directory_is_nobodys_out():
-    outs = [out for stage in STAGES.values() for kind in ("outs", "metrics") for out in stage.get(kind, [])]
+    outs = [out for stage in STAGES.values() for kind in ("outs", "metrics", "plots") for out in stage.get(kind, [])]
     assert all(out.startswith("outputs/") for out in outs)
     assert (PROJECT / ".gitignore").read_text().splitlines().count("/outputs/") == 1

@@ -5,11 +5,13 @@ They are written at the very end, from the run's own directory, each file whole 
 """
 
 import csv
+import hashlib
 import io
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +27,7 @@ KEY = "outputs"
 WEIGHTS, METRICS, CURVES, PREDICTIONS = "weights.safetensors", "metrics.json", "curves.csv", "predictions.csv"
 BEST, TRIALS = "best.json", "trials.csv"
 TIMES = "time/"
+TRAINING, DIGITS = "training", 16  # the column of trials.csv, and how much of a digest is in it
 
 
 def refuse_place(given: str | None) -> None:
@@ -98,6 +101,30 @@ def results_of(directory: Path) -> dict[str, float]:
     """The metrics of the finished run of a directory, but for times; none where there is none."""
     run = place.read(directory)
     return _timeless(json.loads((directory / run.results).read_text())["metrics"]) if run and run.finished else {}
+
+
+def trainings_of(directory: Path) -> list[str]:
+    """What the finished trainings of a directory are and came to, each of several seeds or folds: digests, cut."""
+    inside = sorted((path for path in directory.glob("[0-9]*") if path.name.isdigit()), key=lambda path: int(path.name))
+    runs = [run for path in inside or [directory] if (run := place.read(path)) and run.finished]
+    weights = [json.loads((run.directory / run.results).read_text())["weights_sha256"] for run in runs]
+    return [training_of(run, digest)[:DIGITS] for run, digest in zip(runs, weights, strict=True)]
+
+
+def training_of(run: Place, weights_sha256: str) -> str:
+    """The digest of what the run was made from and came to: another command may come to the same weights."""
+    assert run.identity is not None, "a run that was trained has one"
+    told = {key: value for key, value in asdict(run.identity).items() if key not in ("torch", "device")}
+    return hashlib.sha256(json.dumps([told, weights_sha256], sort_keys=True).encode()).hexdigest()
+
+
+def trainings_in(folder: Path) -> list[str] | None:
+    """The same of every trial of the sweep that the folder keeps; None where it keeps none."""
+    try:
+        with (folder / TRIALS).open(newline="") as stream:
+            return [digest for row in csv.DictReader(stream) for digest in (row.get(TRAINING) or "").split()]
+    except (OSError, UnicodeDecodeError, csv.Error):
+        return None
 
 
 @contextmanager

@@ -120,13 +120,14 @@ def _first_sitting(run: Run, config: Config, parts: Parts, place: Place) -> None
             run.artifact(directory / name)
 
 
-def ending(run: Run, config: Config, parts: Parts, outcome: Outcome, directory: Path) -> None:
+def ending(run: Run, config: Config, parts: Parts, outcome: Outcome, place: Place) -> None:
     """Results, and what a later diagnosis or reproduction needs from an old run."""
-    engine = parts.engine
+    engine, directory = parts.engine, place.directory
     came_to = {name: value for name, value in outcome.metrics.items() if not name.startswith("model/")}  # told before
     came_to["memory/peak_megabytes"] = _peak_megabytes(config)
     run.metrics(came_to, outcome.epochs - 1)
     run.tags({"weights_sha256": outcome.weights_sha256, "predictions_sha256": outcome.predictions_sha256})
+    run.tags({"training_sha256": outputs.training_of(place, outcome.weights_sha256)})
     stopping(run, outcome.stopped_because)
     save_model(engine.model, str(directory / "weights.safetensors"))  # tied weights are written once
     np.save(directory / "loss_per_step.npy", np.concatenate(engine.losses))

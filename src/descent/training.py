@@ -46,7 +46,7 @@ def train_one(
             record.beginning(run, config, parts, place, again=checkpoint is not None)
             with diagnosing.of_divergence(run, config, parts, directory):
                 outcome = fit(config, parts, run, directory, console, checkpoint)
-            record.ending(run, config, parts, outcome, directory)
+            record.ending(run, config, parts, outcome, place)
             found = diagnosing.conclude(run, config, parts, outcome, directory)
         place.kept(state="finished", where=run.where)
     report.show(console, config, parts, outcome, found, run.where, directory)

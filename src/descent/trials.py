@@ -17,7 +17,7 @@ from descent.durable import write_json
 from descent.errors import UsageError
 from descent.lifeline import die_with_parent
 from descent.origin import Origin, origin_of
-from descent.outputs import results_of, write_sweep
+from descent.outputs import TRAINING, results_of, trainings_of, write_sweep
 from descent.ownership import held, is_alive, this_process
 from descent.pages import race as race_page
 from descent.pages import search as search_page
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 __all__ = [
     "SWEEP_DEFAULTS",
     "SWEEP_KEYS",
+    "TRAINING",
     "CameTo",
     "Origin",
     "Trial",
@@ -64,6 +65,7 @@ __all__ = [
     "study_run",
     "surrogates",
     "this_process",
+    "trainings_of",
     "with_instead",
     "within_memory",
     "write_json",

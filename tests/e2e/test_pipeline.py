@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import shutil
 import signal
 import sqlite3
@@ -21,8 +22,9 @@ pytestmark = pytest.mark.slow
 SMALL = {
     "prepare": {"dataset": "iris"},
     "train": {"model": {"choice": "mlp", "hidden": [8]}, "lr": 0.01, "epochs": 4, "threads": 1},
-    "sweep": {"lr": {"sweep": [0.01, 0.03]}, "epochs": 2},
+    "sweep": {"lr": {"sweep": [0.01, 0.03]}, "epochs": 2, "seeds": 2},
     "evaluate": {"split": "test"},
+    "compare": {"by": "lr", "metric": "best/val/loss"},
 }
 GIT = {f"GIT_{who}_{what}": "t@t" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
 
@@ -98,7 +100,7 @@ def ran(said):
 
 
 def test_a_fresh_clone_runs_every_stage(reproduced):
-    assert sorted(ran(reproduced.said)) == ["evaluate", "prepare", "sweep", "train"]
+    assert sorted(ran(reproduced.said)) == ["compare", "evaluate", "prepare", "sweep", "train"]
     assert ran(reproduced.said)[0] == "prepare"
     assert reproduced.run("git", "status", "--short") == "?? dvc.lock\n"
 
@@ -142,11 +144,104 @@ def test_a_sweep_is_kept(reproduced):
     assert reproduced.read("outputs/sweep/best.json")["trials"] == 2
 
 
+def test_the_points_of_the_sweep_are_compared(reproduced):
+    told = reproduced.read("outputs/compare/comparison.json")
+    trained = [
+        json.loads(file.read_text())
+        for file in (reproduced.folder / "sweeps/pipeline/sweep/0").glob("[01]/results.json")
+    ]
+    assert told["groups"]["0.01"]["mean"] == pytest.approx(sum(one["metrics"]["best/val/loss"] for one in trained) / 2)
+    assert [told["groups"][name]["n"] for name in ("0.01", "0.03")] == [2, 2] and told["pairs"][0]["paired"]
+    assert told["left_out"] == {} and told["groups"]["0.01"].keys().isdisjoint({"milliseconds_per_step", "runs"})
+    shown = json.loads(reproduced.run("dvc", "metrics", "show", "--json", told=False))
+    assert told["groups"]["0.01"] == shown[""]["data"]["outputs/compare/comparison.json"]["data"]["groups"]["0.01"]
+    table = (reproduced.folder / "outputs/compare/table.md").read_text()
+    assert "| 0.01 | 2 |" in table and "ms/step" not in table
+    words = ["--params", "compare", "runs=outputs/sweep", "save=again"]
+    reproduced.run("python", "src/compare.py", *words)
+    for file in ("table.md", "comparison.json", "plots/distributions.png"):
+        assert (reproduced.folder / "again" / file).read_bytes() == (
+            reproduced.folder / "outputs/compare" / file
+        ).read_bytes()
+    shutil.rmtree(reproduced.folder / "again")
+
+
+def documented(key):
+    """The stages of the guide that are made by `matrix` or `foreach`."""
+    text = (PROJECT / "docs" / "pipeline.md").read_text()
+    found = {}
+    for block in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL):
+        found |= {name: stage for name, stage in yaml.safe_load(block).items() if key in stage}
+    return found
+
+
+def test_several_trainings_of_one_stage(reproduced):
+    file = reproduced.folder / "dvc.yaml"
+    before = file.read_text()
+    whole = yaml.safe_load(before)
+    whole["stages"] |= documented("matrix") | documented("foreach")
+    try:
+        file.write_text(yaml.safe_dump(whole, sort_keys=False))
+        listed = reproduced.run("dvc", "stage", "list", "--name-only", told=False).split()
+        reproduced.run("dvc", "repro", "-s", "seeds@2", "rates@0.03")
+        lock = yaml.safe_load((reproduced.folder / "dvc.lock").read_text())["stages"]
+    finally:
+        file.write_text(before)
+    assert {"seeds@0", "seeds@1", "seeds@2", "rates@0.01", "rates@0.03"} <= {*listed}
+    assert "outputs/seeds/2/metrics.json" in str(lock["seeds@2"]["outs"])
+    made = {one["dvc.stage"]: one for one in reproduced.runs() if "@" in one.get("dvc.stage", "")}
+    assert {*made} == {"seeds@2", "rates@0.03"} and len({one["run_directory"] for one in made.values()}) == 2
+
+
+def damaged(clone, stage, out):
+    """Flip a byte in the object that DVC's cache has of a stage's out; answers what puts it back."""
+    lock = yaml.safe_load((clone.folder / "dvc.lock").read_text())["stages"][stage]["outs"]
+    md5 = next(one["md5"] for one in lock if one["path"] == out)
+    cache = clone.folder / ".dvc" / "cache" / "files" / "md5"
+    if md5.endswith(".dir"):
+        listed = json.loads((cache / md5[:2] / md5[2:]).read_text())
+        md5 = next(one["md5"] for one in listed if one["relpath"] == "train_inputs.npy")
+    file = cache / md5[:2] / md5[2:]
+    content, mode = file.read_bytes(), file.stat().st_mode
+
+    def put(content):
+        file.chmod(0o644)
+        file.write_bytes(content)
+        file.chmod(mode)
+        place = clone.folder / out
+        shutil.rmtree(place) if place.is_dir() else place.unlink()
+        clone.run("dvc", "checkout", out)
+
+    put(content[:-4] + bytes([content[-4] ^ 64]) + content[-3:])
+    return lambda: put(content)
+
+
+@pytest.mark.parametrize(
+    ("stage", "out", "command", "line"),
+    [
+        ("prepare", "outputs/data", "train.py dataset=iris dataset.cache=outputs/data", "is not what was prepared"),
+        ("train", "outputs/train/weights.safetensors", "evaluate.py run=outputs/train", "not the weights that this"),
+    ],
+)
+def test_a_corrupt_object_of_the_cache_is_one_line(stage, out, command, line, reproduced):
+    """DVC itself brings it back without a word."""
+    put_back = damaged(reproduced, stage, out)
+    before = len(reproduced.runs())
+    try:
+        script, *words = command.split()
+        said = reproduced.run("python", f"src/{script}", *words, code=3)
+    finally:
+        put_back()
+    assert line in said and said.count("\n") == 1, said
+    assert len(reproduced.runs()) == before and reproduced.status() == set()
+
+
 @pytest.mark.parametrize(
     ("file", "stages"),
     [
         ("src/descent/evaluation/judging.py", {"evaluate"}),
         ("conf/search/tpe.yaml", {"sweep"}),
+        ("src/descent/comparison/telling.py", {"compare"}),
         ("conf/optimizer/sgd.yaml", {"train", "sweep"}),
         ("src/descent/report.py", set()),
         ("src/descent/data/iris.csv", {"prepare", "train", "sweep"}),
@@ -168,9 +263,12 @@ def test_another_rate_leaves_the_data_alone_and_a_remote_brings_it_back(reproduc
     reproduced.run("git", "commit", "-qm", "lock")
     first = reproduced.digest()
     reproduced.params(lr=0.02)
-    assert sorted(ran(reproduced.run("dvc", "repro"))) == ["evaluate", "sweep", "train"]
+    assert sorted(ran(reproduced.run("dvc", "repro"))) == ["compare", "evaluate", "sweep", "train"]
     assert reproduced.digest() != first
     assert "test/loss" in reproduced.run("dvc", "metrics", "diff")
+    reproduced.run("dvc", "plots", "diff", "HEAD", "-o", "dvc_plots")
+    page = (reproduced.folder / "dvc_plots" / "index.html").read_text()
+    assert all(rev in page for rev in ('"rev": "workspace"', '"rev": "HEAD"')) and "comparison" in page
     reproduced.run("dvc", "remote", "add", "-d", "store", str(tmp_path / "store"))
     reproduced.run("dvc", "push")
     second = reproduced.digest()
@@ -180,6 +278,18 @@ def test_another_rate_leaves_the_data_alone_and_a_remote_brings_it_back(reproduc
     assert reproduced.digest() == second
     assert ran(reproduced.run("dvc", "repro")) == []
     reproduced.run("git", "checkout", "-q", ".")
+
+
+def test_an_experiment_in_a_folder_of_its_own_leaves_the_workspace_alone(reproduced):
+    before, digest = len(reproduced.runs()), reproduced.digest()
+    reproduced.run("dvc", "exp", "run", "--temp", "-n", "apart", "-S", "train.lr=0.06", "train")
+    assert reproduced.digest() == digest and reproduced.run("git", "status", "--short", "params.yaml", "dvc.lock") == ""
+    [tags] = reproduced.runs()[before:]
+    revision = reproduced.run("git", "rev-parse", "HEAD").strip()
+    assert (tags["dvc.stage"], tags["dvc.experiment"], tags["dvc.revision"]) == ("train", "apart", revision)
+    assert tags["run_directory"] == str(reproduced.folder / "runs/pipeline/apart-train")
+    rows = list(csv.DictReader(reproduced.run("dvc", "exp", "show", "--csv", told=False).splitlines()))
+    assert "0.06" in {row["train.lr"] for row in rows if row["Experiment"] == "apart"}
 
 
 def test_experiments_of_a_queue_are_in_the_project_s_store(reproduced):

@@ -2,10 +2,12 @@
 
 import csv
 import json
+from dataclasses import replace
 
 import pytest
 
 from conftest import PROJECT
+from descent import outputs, place
 
 COMMON = ["dataset=iris", "epochs=2", "tracking=none", "model.hidden=[4]"]
 NAMES = {"weights.safetensors", "metrics.json", "results.json", "run.json", "curves.csv", "predictions.csv"}
@@ -90,6 +92,12 @@ def test_a_grid_keeps_its_points_and_the_best(run_here, tmp_path):
     assert [float(row["objective"]) for row in rows] == objectives
     assert best["number"] == objectives.index(max(objectives)) == 1
     assert best["point"]["lr"] == 0.05
+    assert len({row["training"] for row in rows}) == 2
+    again = run_here([*COMMON, "lr=0.05", "hydra.run.dir=alone"])
+    assert again.code == 0 and outputs.trainings_of(tmp_path / "alone") == [rows[1]["training"]]
+    told = place.read(tmp_path / "alone")
+    told.kept(identity=replace(told.identity, epochs=3))
+    assert outputs.trainings_of(tmp_path / "alone") != [rows[1]["training"]]
 
 
 @pytest.mark.parametrize(

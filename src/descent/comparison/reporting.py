@@ -39,7 +39,7 @@ def told(comparison: "Comparison", history: target.History, *, costs: bool) -> T
     """All that is kept of it; this reads the runs' curves."""
     charts = charts_of(comparison, read_curves(comparison, history))
     return Told(
-        telling.markdown(comparison),
+        telling.markdown(comparison, costs=costs),
         telling.document(comparison, costs=costs),
         charts,
         lambda command: page_of(comparison, charts, command),

@@ -2,9 +2,11 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
 from descent import rules
-from descent.errors import UsageError
+from descent.errors import DataError, UsageError
+from descent.outputs import DIGITS, trainings_in
 from descent.tracking.reading import Stored
 
 TAGS = "tags."
@@ -45,9 +47,12 @@ def studies_named(runs: Sequence[Stored], study: str) -> list[Stored]:
 
 
 def of_names(runs: Sequence[Stored], names: Sequence[str]) -> list[Stored]:
-    """The runs with these ids or names, with all that is below them."""
+    """The runs with these ids or names, with all that is below them; of a folder that keeps a sweep its trainings."""
     found = []
     for name in names:
+        if (digests := trainings_in(Path(name))) is not None:
+            found += _of_sweep(runs, name, digests)
+            continue
         meant = [run for run in runs if _is_meant(run, name)]
         if not meant:
             newest = [f"{run.id[:SHORTEST_PREFIX]} {rules.cut(run.name, 12)}" for run in runs[:3]]
@@ -56,6 +61,17 @@ def of_names(runs: Sequence[Stored], names: Sequence[str]) -> list[Stored]:
         found += meant
     inside = {run.id for run in (*found, *_below(runs, found))}
     return [run for run in runs if run.id in inside]
+
+
+def _of_sweep(runs: Sequence[Stored], name: str, digests: Sequence[str]) -> list[Stored]:
+    """By what they were made from and came to; it does not matter when and where, nor how often."""
+    made = {run.tags.get("training_sha256", "")[:DIGITS]: run for run in runs if run.status == "FINISHED"}
+    missing = {*digests} - {*made}
+    if missing or not digests:
+        told = f"{len(missing)} of its {len({*digests})} trainings are not in this store" if digests else "it has none"
+        hint = "make sync ships what waits, dvc repro -f sweep trains them"
+        raise DataError(rules.cut(f"runs: {rules.cut(name, 60)} keeps a sweep, but {told}; {hint}", rules.LONGEST_LINE))
+    return [made[digest] for digest in dict.fromkeys(digests)]
 
 
 def filtered(runs: Sequence[Stored], wanted: Mapping[str, str], own: Iterable[str] = ()) -> list[Stored]:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from descent.comparison.comparing import Comparison
 
 COLUMNS = ("n", "mean", "95% interval", "resampled", "deviation", "median", "best", "first", "ms/step", "MB", "failed")
+COSTS = ("ms/step", "MB", "seconds")
 STEP, MEMORY = "time/milliseconds_per_step", "memory/peak_megabytes"
 PADDING = 3  # of a column, in a terminal
 
@@ -87,9 +88,10 @@ def remarks(comparison: "Comparison") -> list[str]:
     return [*comparison.notes, *left_out]
 
 
-def markdown(comparison: "Comparison") -> str:
-    """For a README."""
+def markdown(comparison: "Comparison", *, costs: bool) -> str:
+    """For a README; times and memory, which are never the same again, only where they are asked for."""
     tables = [rows(comparison), *([target.rows_of_table(comparison.reached)] if comparison.reached else [])]
+    tables = tables if costs else [_without(table, COSTS) for table in tables]
     return markdown_of(comparison.title, tables, sentences(comparison))
 
 
@@ -98,6 +100,11 @@ def markdown_of(title: str, tables: Sequence[Sequence[Sequence[str]]], lines: Se
     table = "\n\n".join(map(_markdown_table, tables))
     words = "\n".join(f"- {plain(line)}" for line in lines)
     return f"**{plain(title)}**\n\n{table}\n\n{words}\n"
+
+
+def _without(table: Sequence[Sequence[str]], names: Sequence[str]) -> list[list[str]]:
+    left = [number for number, name in enumerate(table[0]) if number == 0 or name not in names]
+    return [[row[number] for number in left] for row in table]
 
 
 def _markdown_table(table: Sequence[Sequence[str]]) -> str:

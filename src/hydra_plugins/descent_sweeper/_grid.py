@@ -145,7 +145,7 @@ def _keep(grid: Grid, results: Sequence[Result]) -> None:
     """Copies for a pipeline, where `outputs=` asks for them."""
     rows = [_kept.row(one.number, "COMPLETE", [float(one.value or 0.0)], _kept.point_of(one.point)) for one in results]
     best = min(results, key=grid.rank)
-    _kept.keep(grid.config, rows, grid.place(best.number))
+    _kept.keep(grid.config, rows, grid.place(best.number), [grid.place(one.number) for one in results])
 
 
 def refuse_launcher(config: DictConfig) -> None:

@@ -7,8 +7,11 @@ from typing import Any
 from descent import door, trials
 
 
-def keep(config: Any, rows: Sequence[Mapping[str, Any]], run: Path | None) -> None:
-    """Rows have `number`, `state`, `objective` and the point; `run` is the directory of the best one."""
+def keep(config: Any, rows: Sequence[Mapping[str, Any]], run: Path | None, directories: Sequence[Path]) -> None:
+    """Rows have `number`, `state`, `objective` and the point; `run` is the directory of the best one.
+
+    Which runs they are of is said by digests of the trainings: the rows' `directories` are nothing elsewhere.
+    """
     if config.outputs is None:
         return
     finished = [row for row in rows if row["state"] == "COMPLETE" and isinstance(row["objective"], float)]
@@ -19,7 +22,10 @@ def keep(config: Any, rows: Sequence[Mapping[str, Any]], run: Path | None) -> No
         point = {key: _number(value) for key, value in best.items() if key not in ("state", "number", "objective")}
         told |= {"number": best["number"], "objective": best["objective"], "point": point}
         told |= trials.results_of(run or Path())
-    trials.write_sweep(config, told, rows)
+    made = map(trials.trainings_of, directories)
+    trials.write_sweep(
+        config, told, [{**row, trials.TRAINING: " ".join(one)} for row, one in zip(rows, made, strict=True)]
+    )
 
 
 def row(number: int, state: str, values: Sequence[float], point: Mapping[str, Any]) -> dict[str, Any]:

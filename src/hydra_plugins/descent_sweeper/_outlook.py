@@ -243,7 +243,7 @@ def keep(config: Any, queue: Queue) -> None:
     """Copies for a pipeline, where `outputs=` asks for them."""
     ended = sorted(queue.trials(*ENDED), key=lambda trial: trial.number)
     rows = [_kept.row(one.number, one.state.name, one.values or [], queue.point_of(one)) for one in ended]
-    _kept.keep(config, rows, queue.directory / BEST)
+    _kept.keep(config, rows, queue.directory / BEST, [queue.directory / str(one.number) for one in ended])
 
 
 def _values_in(plan: Plan, trial: FrozenTrial) -> dict[str, Any]:
