@@ -49,7 +49,7 @@ class Parts:
 
 def read(config: Config) -> Source:
     """All samples of the dataset, as its target returns them."""
-    return cast(Source, _build("dataset", signatures.without_common_knobs(located(config.dataset))))
+    return cast(Source, build("dataset", signatures.without_common_knobs(located(config.dataset))))
 
 
 def load(config: Config, read: Callable[[Config], Source] = read) -> Data:
@@ -63,23 +63,23 @@ def assemble(config: Config, data: Data | None = None, also: Methods = ()) -> Pa
     data = data or load(config)
     contradictions.refuse_batches(config.batch_size, config.accumulate, len(data.train))
     batch_size = len(data.train) if config.batch_size == "full" else config.batch_size
-    loss = _build("loss", config.loss)
+    loss = build("loss", config.loss)
     with seeded(config.seed, "initialisation"):
-        model: nn.Module = _build("model", config.model, **data.described, outputs=outputs_for(loss, data))
-    methods = [_build(f"regularization.{item.choice}", item) for item in config.regularization if item.target]
+        model: nn.Module = build("model", config.model, **data.described, outputs=outputs_for(loss, data))
+    methods = [build(f"regularization.{item.choice}", item) for item in config.regularization if item.target]
     for method in methods:
         method.join(model, data.outputs)
     scaling = Scaling(data.train.inputs, config.dataset.settings["scaling"])
     if config.augmentation.target:
-        methods.append(_build("augmentation", config.augmentation, scaling=scaling, images=data.train.inputs))
-    callbacks = [_build("trainer.callbacks", Component("", one)) for one in config.trainer.get("callbacks") or []]
+        methods.append(build("augmentation", config.augmentation, scaling=scaling, images=data.train.inputs))
+    callbacks = [build("trainer.callbacks", Component("", one)) for one in config.trainer.get("callbacks") or []]
     work = sizing.multiply_adds(model, data.input_shape)
     hooked = config.trainer["devices"] > 1 or any(map(has_batch_hooks, callbacks))
     step_rows = batch_size * config.accumulate
     row_bytes = 4 * data.train.inputs[0].numel()
     fitting = 1 if hooked else sizing.chunk_for(work * step_rows, row_bytes, step_rows, device_of(config))
     chunk = fitting if config.loader.chunk == "auto" or hooked else config.loader.chunk
-    factory = _build("optimizer", config.optimizer)
+    factory = build("optimizer", config.optimizer)
     optimizer = building.on_model(factory, config.weight_decay)
     building.refuse_unbuildable(optimizer, model, config.optimizer.target)
     reading = config.loader.drop_last, config.seed, config.loader.stream, config.loader.workers
@@ -96,7 +96,7 @@ def assemble(config: Config, data: Data | None = None, also: Methods = ()) -> Pa
         epochs=config.epochs,
         owner=building.owner_of(factory, methods),
         hooked=hooked,
-        growth=_build("batch_growth", config.batch_growth),
+        growth=build("batch_growth", config.batch_growth),
     )
     threads = sizing.threads_for(work * batch_size) if config.threads == "auto" else config.threads
     engine = Engine(model, scaling, data, recipe)
@@ -104,7 +104,7 @@ def assemble(config: Config, data: Data | None = None, also: Methods = ()) -> Pa
     return Parts(data, engine, callbacks, threads, sizing.parameter_count(model), work)
 
 
-def _build(key: str, component: Component, **provided: Any) -> Any:
+def build(key: str, component: Component, **provided: Any) -> Any:
     try:
         return instantiate(component.settings, **provided, _convert_="all")
     except InstantiationException as error:
@@ -119,4 +119,4 @@ def _build(key: str, component: Component, **provided: Any) -> Any:
 def _schedule(config: Config, epoch_steps: int) -> Schedule:
     settings = config.scheduler.settings
     own = {name: value for name, value in settings.items() if name not in warmup.KNOBS}
-    return warmup.warmed_up(_build("scheduler", Component(config.scheduler.choice, own)), settings, epoch_steps)
+    return warmup.warmed_up(build("scheduler", Component(config.scheduler.choice, own)), settings, epoch_steps)

@@ -15,7 +15,7 @@ from omegaconf import OmegaConf
 from safetensors.torch import save_model
 from torch import nn
 
-from descent import outputs
+from descent import flavour, outputs
 from descent.assembly import Parts
 from descent.config import Config, flat, project_root, source_root
 from descent.data.split import Data, Split
@@ -148,9 +148,9 @@ def ending(run: Run, config: Config, parts: Parts, outcome: Outcome, place: Plac
     if config.tracking.pictures:
         _pictures(run, config, parts, outcome)
     if config.tracking.model:
-        log_model(
-            run, nn.Sequential(engine.scaling, engine.model, answer(parts.data.task)).cpu().eval(), _example(parts)
-        )
+        network = nn.Sequential(engine.scaling, engine.model, answer(parts.data.task)).cpu().eval()
+        made_from = flavour.recipe(config, parts.data, engine.recipe.loss)
+        log_model(run, network, _example(parts), otherwise=flavour.rebuilding(made_from))
 
 
 def stopping(run: Run, reason: str | None) -> None:
