@@ -6,7 +6,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help train repro test test-slow bench bench-stats bench-search pictures browser lint type format ui sync lock clean
+.PHONY: help train repro test test-slow bench bench-stats bench-search pictures browser lint type format ui sync prune lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -66,6 +66,9 @@ ui: $(READY) ## the MLflow UI on http://127.0.0.1:$(PORT), loopback only
 
 sync: $(READY) ## ship to the tracking store what runs could not
 	@$(BIN)/python src/sync.py
+
+prune: $(READY) ## show what nothing points to any more, and remove it if you say so
+	@$(BIN)/python src/prune.py yes=ask $(ARGS)
 
 lock: $(READY) ## pin every dependency anew, with hashes (needs uv)
 	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --all-extras \

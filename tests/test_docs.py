@@ -21,7 +21,7 @@ BLOCKS = [(name, block) for name, text in TEXT.items() for block in re.findall(r
 COMMANDS = sorted({line.strip() for _, block in BLOCKS for line in block.splitlines() if line.strip()})
 TRAINING = [command for command in COMMANDS if command.startswith("python src/train.py")]
 PREPARING = [command for command in COMMANDS if command.startswith("python src/prepare.py")]
-READING = [command for command in COMMANDS if re.match(r"python src/(evaluate|diagnose)\.py", command)]
+READING = [command for command in COMMANDS if re.match(r"python src/(evaluate|diagnose|prune)\.py", command)]
 COMPARING = [command for command in COMMANDS if command.startswith("python src/compare.py runs=")]
 GROUPING = [command for command in COMMANDS if command.startswith("python src/compare.py by=")]
 REPRODUCING = [command for command in COMMANDS if command.startswith("python src/reproduce.py")]

@@ -122,7 +122,7 @@ def _runs_in(folder: Path) -> Iterator[Place]:
     else:
         inside = list(folder.iterdir())
     for path in inside:
-        if path.is_dir() and not path.is_symlink() and path.name != place.EARLIER:
+        if path.is_dir() and not path.is_symlink() and path.name != place.EARLIER and path.name[0] != ".":
             yield from _runs_in(path)
 
 
