@@ -144,6 +144,12 @@ def test_a_sweep_is_kept(reproduced):
     assert reproduced.read("outputs/sweep/best.json")["trials"] == 2
 
 
+def test_a_stage_s_run_is_made_again(reproduced):
+    said = reproduced.run("python", "src/reproduce.py", "run=runs/pipeline/train")
+    assert "IDENTICAL" in said
+    shutil.rmtree(reproduced.folder / "reproductions")
+
+
 def test_the_points_of_the_sweep_are_compared(reproduced):
     told = reproduced.read("outputs/compare/comparison.json")
     trained = [
@@ -268,7 +274,7 @@ def test_another_rate_leaves_the_data_alone_and_a_remote_brings_it_back(reproduc
     assert "test/loss" in reproduced.run("dvc", "metrics", "diff")
     reproduced.run("dvc", "plots", "diff", "HEAD", "-o", "dvc_plots")
     page = (reproduced.folder / "dvc_plots" / "index.html").read_text()
-    assert all(rev in page for rev in ('"rev": "workspace"', '"rev": "HEAD"')) and "comparison" in page
+    assert all(rev in page for rev in ('"rev": "workspace"', '"rev": "HEAD"')) and "distributions.png" in page
     reproduced.run("dvc", "remote", "add", "-d", "store", str(tmp_path / "store"))
     reproduced.run("dvc", "push")
     second = reproduced.digest()

@@ -71,6 +71,7 @@ def project(run_here, tmp_path):
 GO = {"deleted", "free-old", "cut-old", "tracked/earlier/0"}
 
 
+@pytest.mark.slow
 def test_what_nothing_points_to_goes_and_nothing_else(project, run_here, monkeypatch):
     everything = {path.name for path in project.iterdir()}
     shown = run_here([], PRUNE)

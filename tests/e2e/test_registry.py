@@ -80,7 +80,8 @@ TABLES = {
 }
 
 
-@pytest.mark.parametrize("kind", ["table", pytest.param("text", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", TABLES)
 def test_each_model_reads_the_test_samples_in_its_own_encoding(kind, run_here, tmp_path):
     table_of_two_kinds(tmp_path / "t.csv")
     words = [
@@ -110,6 +111,7 @@ def test_without_a_test_split_nothing_is_judged(run_here, tmp_path, client):
     assert client.get_model_version_by_alias("iris", "champion").version == 1
 
 
+@pytest.mark.slow
 def test_a_champion_that_cannot_be_asked_stays(run_here, tmp_path, client):
     words = ["dataset=iris", *SMALL, "register=iris"]
     assert run_here([*words, f"hydra.run.dir={tmp_path}/runs/0"]).code == 0

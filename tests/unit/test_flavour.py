@@ -46,6 +46,7 @@ def mine(tmp_path, monkeypatch):
     sys.modules.pop("planted_models", None)
 
 
+@pytest.mark.slow
 def test_a_run_with_such_a_model_is_registered_and_evaluated_like_any_other(mine, run_here, monkeypatch):
     words = [
         "--config-dir",
