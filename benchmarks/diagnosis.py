@@ -4,6 +4,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -22,12 +23,13 @@ COUNTED: tuple[tuple[Any, str], ...] = (
 )
 
 
-def measure(rounds: int, quick: bool) -> list[Table]:
+def measure(rounds: int, quick: bool, threads: int | None) -> list[Table]:
     """The digits MLP for 30 epochs, and the MNIST-size one for six."""
     columns = ("work", "seconds of the verdict", "of the training", "share", "range", "times", "promised", "kept")
     table = Table("What the verdict costs", columns, words=1)
     for workload, epochs, promise in ((DIGITS, 30, None), (MNIST, MNIST.epochs, MOST)):
         one = workload.quick() if quick else workload
+        one = replace(one, threads=threads or one.threads)
         torch.set_num_threads(one.threads)
         pairs = [_once(one.config(1 if quick else epochs)) for _ in range(1 if quick else rounds + 1)]
         kept = pairs[1:] or pairs  # the first one warms up
@@ -36,7 +38,7 @@ def measure(rounds: int, quick: bool) -> list[Table]:
         share = statistics.median(shares)
         spread = f"{100 * min(shares):.2f} to {100 * max(shares):.2f}%"
         verdict = ["", ""] if promise is None else [f"≤ {100 * promise:g}%", "yes" if share <= promise else "no"]
-        title = f"{one.title}, {1 if quick else epochs} epochs"
+        title = f"{one.title}, {1 if quick else epochs} epochs, threads {one.threads}"
         cells = [title, f"{own:.4f}", f"{fits:.2f}", f"{100 * share:.2f}%", spread, str(len(kept)), *verdict]
         table.rows.append(cells)
     return [table]

@@ -31,7 +31,9 @@ def main() -> None:
         parts = options.only or PARTS
         made = {
             report.BENCH: suite.measure(parts, options.rounds, options.quick, options.threads, Path(root)),
-            report.DIAGNOSIS: diagnosis.measure(options.rounds, options.quick) if "diagnosis" in parts else [],
+            report.DIAGNOSIS: diagnosis.measure(options.rounds, options.quick, options.threads)
+            if "diagnosis" in parts
+            else [],
             report.AUGMENTATION: augmentation.measure(options.rounds, options.quick) if PARTS[-2] in parts else [],
             report.SWEEPS: sweeps.measure(options.quick, Path(root)) if PARTS[-1] in parts else [],
         }

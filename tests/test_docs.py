@@ -68,9 +68,10 @@ def two_optimizers(tmp_path_factory):
     """A store with what the commands that compare name."""
     root = tmp_path_factory.mktemp("compared")
     store = opened(root)
+    parent = {"mlflow.parentRunId": add(store, {}, tags={"role": "study"}, name="search")}
     for seed in range(5):
         for optimizer, ahead in (("adam", 0.02), ("sgd", 0.0)):
-            value, tags = 0.95 + ahead + seed / 1000, {"arm": optimizer}
+            value, tags = 0.95 + ahead + seed / 1000, {"arm": optimizer, **parent}
             add(store, {"test/accuracy": value}, tags=tags, optimizer=optimizer, seed=seed, curve=[0.9, value])
     return root
 

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
+SECONDS = 120  # until a page shows what it is waited for
 INSTALL = "this test needs Chromium: `make browser`, or DESCENT_NO_BROWSER=1 to leave it out and be told so"
 FLAGS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--remote-debugging-pipe"]
 
@@ -51,6 +52,16 @@ class Browser:
         drawn += "document.getElementById('charts') ? requestAnimationFrame(look) : done(1); look(); })"
         self.value(drawn)
         return self.seen
+
+    def visit(self, address: str, width: int, until: str) -> None:
+        """Load an address of a server and wait until an expression holds there, two minutes at most."""
+        self.seen = Seen()
+        self.ask("Emulation.setDeviceMetricsOverride", width=width, height=1000, deviceScaleFactor=1, mobile=False)
+        self.ask("Page.navigate", url="about:blank")
+        self.ask("Page.navigate", url=address)
+        waits = f"const end = Date.now() + {SECONDS * 1000}; const look = () => ({until}) ? done(1) : "
+        waits += "Date.now() > end ? fail(document.body.innerText.slice(0, 500)) : setTimeout(look, 100);"
+        self.value(f"new Promise((done, fail) => {{ {waits} look(); }})")
 
     def value(self, expression: str) -> Any:
         """What an expression comes to in the page."""

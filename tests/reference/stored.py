@@ -64,6 +64,7 @@ def add(
     status: str = "FINISHED",
     curve: Sequence[float] = (),
     name: str = "run",
+    started: int = 1,
     **params: object,
 ) -> str:
     """A run; `curve` is its val/accuracy by epochs. `optimizer__lr` is the param `optimizer.lr`."""
@@ -72,7 +73,7 @@ def add(
         given.setdefault("optimizer.lr", given["lr"])
     settings = {**PARAMS, **given}
     all_tags = {"dataset_sha256": f"of {settings['dataset']}", **(tags or {}), "mlflow.runName": name}
-    run = store.client.create_run(store.experiment_id, start_time=1)
+    run = store.client.create_run(store.experiment_id, start_time=started)
     points = [Metric(key, float(value), 1, 0) for key, value in metrics.items()]
     points += [Metric("val/accuracy", value, 1, epoch) for epoch, value in enumerate(curve)]
     store.client.log_batch(
