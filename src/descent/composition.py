@@ -44,10 +44,10 @@ def compose(overrides: Sequence[str] = (), searchpath: Sequence[str] = (), prima
         return hydra.compose(name, overrides=taken, return_hydra_config=True)
 
 
-def without_hydra(composed: DictConfig) -> DictConfig:
-    """The job's own part, not yet resolved."""
+def without_hydra(composed: DictConfig) -> dict[str, Any]:
+    """The job's own part as plain values, not yet resolved."""
     plain = cast(dict[str, Any], OmegaConf.to_container(composed))
-    return OmegaConf.create({key: value for key, value in plain.items() if key != "hydra"})
+    return {key: value for key, value in plain.items() if key != "hydra"}
 
 
 def refuse_impossible(words: Sequence[str], *, multirun: bool) -> None:
@@ -164,7 +164,7 @@ def _refused(override: Override, error: Exception, taken: Sequence[str]) -> Usag
     if key.startswith("hydra"):
         return refuse(key, override.get_value_string(), "a key of Hydra's", "--cfg hydra shows them")
     if _UNKNOWN.search(text) or not isinstance(error, HydraException):
-        known = cast(dict[str, Any], OmegaConf.to_container(without_hydra(compose(taken))))
+        known = without_hydra(compose(taken))
         return _missing_item(key, known) or _no_knobs(override, known) or _as_item(override) or unknown_key(key, known)
     return UsageError(cut(f"{key}: {text}", LONGEST_LINE))
 

@@ -7,13 +7,13 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
-from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from descent import contradictions, objectives, rules, sweeping
 from descent.errors import UsageError
+from descent.interpolation import resolved
 from descent.rules import refuse
 from descent.vocabulary import LOSS, METRICS, OBJECTIVE, Direction, better_direction
 
@@ -105,7 +105,7 @@ class Config:
     other_choices: dict[str, str]  # of the groups that change no result: experiment, trainer, tracking
     overrides: tuple[str, ...]  # as they were given
     one_of_many: bool  # a job of a multirun, or a repeat
-    composed: tuple[DictConfig, dict[str, Any]]  # what it was parsed from: for `varied` alone
+    composed: tuple[Mapping[str, Any], dict[str, Any]]  # what it was parsed from: for `varied` alone
     sweep: dict[str, Any]  # what its multirun was told, and is none of its settings
 
     @property
@@ -178,7 +178,9 @@ def source_root() -> Path:
     return here if (here / ".git").exists() else project_root()
 
 
-def parse(raw: DictConfig, choices: Mapping[str, Any], overrides: Sequence[str], one_of_many: bool = False) -> Config:
+def parse(
+    raw: Mapping[str, Any], choices: Mapping[str, Any], overrides: Sequence[str], one_of_many: bool = False
+) -> Config:
     """The typed configuration, or UsageError with the first thing that is wrong in one line."""
     contradictions.refuse_doubled_items(overrides)
     plain, aims = _resolve(raw)
@@ -200,8 +202,7 @@ def varied(config: Config, **root_knobs: Any) -> Config:
     raw, choices = config.composed
     given = {f"{key}={value}": key for key, value in root_knobs.items() if value is not None}
     kept = [word for word in config.overrides if word.lstrip("+").partition("=")[0] not in root_knobs]
-    plain = cast(dict[str, Any], OmegaConf.to_container(raw))
-    return parse(OmegaConf.create({**plain, **root_knobs}), choices, (*given, *kept), one_of_many=True)
+    return parse({**raw, **root_knobs}, choices, (*given, *kept), one_of_many=True)
 
 
 def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -213,28 +214,35 @@ def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return out
 
 
-def _resolve(raw: DictConfig) -> tuple[dict[str, Any], objectives.Aims]:
+def _resolve(raw: Mapping[str, Any]) -> tuple[dict[str, Any], objectives.Aims]:
     """Plain values; objective and direction are decided first, for what interpolates from them; and several of them."""
-    config = cast(DictConfig, OmegaConf.create(OmegaConf.to_container(raw)))
-    aims: objectives.Aims = []
     try:
-        if config.dataset.get("text") is not None:
-            config.dataset.kind = "sequence"
-        task, has_validation = config.dataset.task, config.dataset.get("val_fraction") != 0
-        if task in METRICS and OmegaConf.is_list(config.objective):
-            plain = cast(dict[str, Any], OmegaConf.to_container(config))
-            aims = objectives.aims_of(plain["objective"], plain["direction"], config.dataset)
-            config.objective, config.direction = objectives.own(aims)
-        if task in METRICS and config.objective == "auto":
-            config.objective = f"val/{OBJECTIVE[task]}" if has_validation else "train/loss"
-        if task in METRICS and config.direction == "auto" and str(config.objective).split("/")[-1] in METRICS[task]:
-            config.direction = better_direction(config.objective, task)
-        return cast(dict[str, Any], OmegaConf.to_container(config, resolve=True, throw_on_missing=True)), aims
+        decided, aims = _decided(raw, resolved(raw))
+        return resolved({**raw, **decided}), aims
     except MissingMandatoryValue as error:
         key = str(error.full_key)
         raise refuse(key, "nothing", "a value", f"set {key}=…") from None
     except OmegaConfBaseException as error:
         raise UsageError(rules.cut(f"{error.full_key}: {str(error).splitlines()[0]}", rules.LONGEST_LINE)) from None
+
+
+def _decided(raw: Mapping[str, Any], known: Mapping[str, Any]) -> tuple[dict[str, Any], objectives.Aims]:
+    """What the dataset decides, in the place of what was composed."""
+    dataset, objective, direction = known["dataset"], known["objective"], known["direction"]
+    decided: dict[str, Any] = {}
+    if dataset.get("text") is not None:
+        decided["dataset"] = {**raw["dataset"], "kind": "sequence"}
+    if (task := dataset.get("task")) not in METRICS:
+        return decided, []
+    aims: objectives.Aims = []
+    if isinstance(objective, list):
+        aims = objectives.aims_of(objective, direction, dataset)
+        objective, direction = objectives.own(aims)
+    if objective == "auto":
+        objective = f"val/{OBJECTIVE[task]}" if dataset.get("val_fraction") != 0 else "train/loss"
+    if direction == "auto" and str(objective).split("/")[-1] in METRICS[task]:
+        direction = better_direction(objective, task)
+    return {**decided, "objective": objective, "direction": direction}, aims
 
 
 def _checked(node: dict[str, Any], whole: dict[str, Any], choices: Mapping[str, Any], prefix: str) -> dict[str, Any]:
@@ -339,7 +347,7 @@ def _typed(settings: dict[str, Any], choices: Mapping[str, Any]) -> Config:
             "other_choices": {group: str(choices.get(group) or "none") for group in OTHER_GROUPS},
             "overrides": (),
             "one_of_many": False,
-            "composed": (OmegaConf.create({}), {}),
+            "composed": ({}, {}),
             "sweep": {},
         }
     )

@@ -85,6 +85,13 @@ def release(directory: Path) -> None:
             (place / OWNER).unlink(missing_ok=True)
 
 
+def forget_elsewhere(directory: Path) -> None:
+    """Let go what another machine's process held, by somebody who knows that it is gone."""
+    owner = owner_of(directory)
+    if owner is not None and owner.host != this_process().host:
+        (directory / OWNER).unlink(missing_ok=True)
+
+
 def release_all() -> None:
     """At the end of a process that claimed and was cut short."""
     for place in list(_held):

@@ -5,6 +5,7 @@ import platform
 import resource
 import socket
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,8 +34,9 @@ from descent.tasks.measures import class_names, confusion, predicted
 from descent.tracking import pipeline, provenance
 from descent.tracking.confusion import confusion_picture
 from descent.tracking.curves import learning_curves
-from descent.tracking.destination import Destination
+from descent.tracking.destination import Destination, resolved
 from descent.tracking.model import log_model
+from descent.tracking.outbox import stored_id
 from descent.tracking.run import Run
 from descent.trainer import device_of
 from descent.watching import PRUNED
@@ -63,8 +65,17 @@ def destination(config: Config) -> Destination:
     return Destination(config.tracking.kind, config.tracking.uri, config.tracking.experiment, project_root())
 
 
+def where(config: Config, place: Place) -> str:
+    """Where a finished run is to be found now: it may have been stored after its end."""
+    stored = stored_id(place.directory)
+    known = stored is None or stored in place.where
+    return place.where if known else f"{resolved(destination(config)).shown} run {stored}"
+
+
 def beginning(run: Run, config: Config, parts: Parts, place: Place, *, again: bool) -> None:
     """Everything that is known before the first step; of a later sitting only that it is one."""
+    if device_of(config) == "cuda":
+        torch.cuda.reset_peak_memory_stats()  # an earlier training of this process may have needed more
     if again:
         recording.renew(place, config)
     else:
@@ -80,17 +91,12 @@ def beginning(run: Run, config: Config, parts: Parts, place: Place, *, again: bo
 def _first_sitting(run: Run, config: Config, parts: Parts, place: Place) -> None:
     root, directory = source_root(), place.directory
     run.params({**_logged_settings(config), **config.choices, **config.other_choices})
-    source = provenance.source_state(root)
-    facts = provenance.environment_facts(root)
+    source, facts = provenance.of_this_process(root) if place.parent else provenance.code_and_machine(root)
     dvc = pipeline.facts(source.commit) if config.tracking.kind != "none" else {}
     run.tags(
         {
             **dvc,
-            **{f"environment.{name}": value for name, value in facts.items()},
-            "git_commit": source.commit or "none",
-            "git_branch": source.branch or "none",
-            "git_dirty": str(source.dirty).lower(),
-            "diff_sha256": source.diff_sha256,
+            **_source_tags(source),
             "dataset_sha256": parts.data.digest,
             "threads": parts.threads,
             "chunk": parts.engine.recipe.feed.chunk,
@@ -101,8 +107,8 @@ def _first_sitting(run: Run, config: Config, parts: Parts, place: Place) -> None
             "command": command(config),
         }
     )
-    if source.diff:
-        run.text(source.diff, "source/diff.patch")
+    if not place.parent:
+        _surroundings(run, source, facts)
     run.text(OmegaConf.to_yaml(OmegaConf.create(config.settings)), "config/resolved.yaml")
     unresolved = directory / ".hydra" / "config.yaml"
     if unresolved.exists():
@@ -118,6 +124,28 @@ def _first_sitting(run: Run, config: Config, parts: Parts, place: Place) -> None
         run.metrics({"lr_found": config.lr_found}, 0)
         for name in (CURVE, PICTURE):
             run.artifact(directory / name)
+
+
+def of_a_study(run: Run, data: str) -> None:
+    """What is the same for all its trials: told by their parent alone."""
+    source, facts = provenance.of_this_process(source_root())
+    run.tags({**_source_tags(source), "dataset_sha256": data})
+    _surroundings(run, source, facts)
+
+
+def _source_tags(source: provenance.Source) -> dict[str, str]:
+    return {
+        "git_commit": source.commit or "none",
+        "git_branch": source.branch or "none",
+        "git_dirty": str(source.dirty).lower(),
+        "diff_sha256": source.diff_sha256,
+    }
+
+
+def _surroundings(run: Run, source: provenance.Source, facts: Mapping[str, str]) -> None:
+    run.tags({f"environment.{name}": value for name, value in facts.items()})
+    if source.diff:
+        run.text(source.diff, "source/diff.patch")
 
 
 def ending(run: Run, config: Config, parts: Parts, outcome: Outcome, place: Place) -> None:

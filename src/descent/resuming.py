@@ -174,6 +174,7 @@ def _gone_on(config: "Config", earlier: Place, now: "Identity") -> Place:
 def _show_again(config: "Config", parts: "Parts", run: Place) -> None:
     from descent import diagnosing, record, repeated, report
 
+    run = replace(run, where=record.where(config, run))
     if config.repeated:
         repeated.show(Console(), config, repeated.read(run), run)
         return

@@ -2,28 +2,30 @@
 
 import json
 import os
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import fmean, median
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from descent import composition, objectives, processes
+from descent import objectives, processes, recomposing
 from descent.config import Config, parse, project_root, source_root
 from descent.durable import write_json
 from descent.errors import UsageError
 from descent.lifeline import die_with_parent
 from descent.origin import Origin, origin_of
 from descent.outputs import TRAINING, results_of, trainings_of, write_sweep
-from descent.ownership import held, is_alive, this_process
+from descent.ownership import forget_elsewhere, held, is_alive, this_process
 from descent.pages import race as race_page
 from descent.pages import search as search_page
 from descent.pages import studies, surrogates
 from descent.place import refuse_foreign
 from descent.races import race as races
+from descent.recomposing import Composed
 from descent.rules import cut
 from descent.sweeping import KEYS as SWEEP_KEYS
 from descent.sweeping import KNOBS as SWEEP_DEFAULTS
@@ -45,6 +47,7 @@ __all__ = [
     "can_be_built",
     "curve_of",
     "die_with_parent",
+    "forget_elsewhere",
     "give_memory_back",
     "graphics_cards",
     "held",
@@ -60,6 +63,8 @@ __all__ = [
     "results_of",
     "run",
     "search_page",
+    "ship_in_background",
+    "ship_the_rest",
     "source_root",
     "studies",
     "study_run",
@@ -109,7 +114,7 @@ def run(trial: Trial) -> CameTo:
     from descent import entering, record, registering, resuming, training
     from descent.watching import PRUNED
 
-    composed = composition.compose(trial.overrides, trial.searchpath, trial.primary)
+    composed = recomposing.composed(trial.overrides, trial.searchpath, trial.primary)
     config = _config_of(trial, composed)
     data = _as_seen(trial, _loaded(config))
     place = resuming.enter(config, trial.directory, data, trial.parent)
@@ -215,11 +220,9 @@ def curve_of(directory: Path, metric: str) -> list[tuple[int, float]]:
     return [(epoch, fmean(values)) for epoch, values in sorted(by_epoch.items())]
 
 
-def _config_of(trial: Trial, composed: DictConfig) -> Config:
+def _config_of(trial: Trial, composed: Composed) -> Config:
     """As the same words on a command line would give it."""
-    own = composed.hydra
-    given = cast(list[str], OmegaConf.to_container(own.overrides.task))
-    config = parse(composition.without_hydra(composed), dict(own.runtime.choices), given, one_of_many=True)
+    config = parse(composed.raw, composed.choices, composed.overrides, one_of_many=True)
     config = replace(config, tags={**config.tags, **trial.tags})
     if trial.whole or config.tracking.trial_artifacts:
         return config
@@ -232,12 +235,15 @@ def within_memory(trial: Trial, error: Exception) -> list[str]:
 
     if not memory.is_out_of_memory(error):
         return []
-    composed = composition.compose(trial.overrides, trial.searchpath, trial.primary)
+    composed = recomposing.composed(trial.overrides, trial.searchpath, trial.primary)
     config = _config_of(trial, composed)
-    size = len(_loaded(config).train) if config.batch_size == "full" else int(config.batch_size)
-    words = memory.halved(size, config.accumulate)
+    rows = len(_loaded(config).train)
+    size = rows if config.batch_size == "full" else int(config.batch_size)
+    words = memory.divided(size, config.accumulate, rows % size if config.loader.drop_last else 0)
+    if not words:
+        print(f"out of memory: not tried again: no part of batch_size={size} makes the same steps", flush=True)
     try:
-        _config_of(trial, composition.compose(with_instead(trial.overrides, words), trial.searchpath, trial.primary))
+        _config_of(trial, recomposing.composed(with_instead(trial.overrides, words), trial.searchpath, trial.primary))
     except UsageError:
         return []
     return words
@@ -279,13 +285,13 @@ def _loaded(config: Config) -> "Data":
     return _data[key]
 
 
-def _write_configuration(trial: Trial, config: Config, composed: DictConfig) -> None:
+def _write_configuration(trial: Trial, config: Config, composed: Composed) -> None:
     """As Hydra leaves it beside a run."""
     folder = trial.directory / ".hydra"
     folder.mkdir(exist_ok=True)
-    (folder / "config.yaml").write_text(mask(OmegaConf.to_yaml(composition.without_hydra(composed))))
+    (folder / "config.yaml").write_text(mask(OmegaConf.to_yaml(composed.raw)))
     (folder / "overrides.yaml").write_text(mask(OmegaConf.to_yaml(list(config.overrides))))
-    runtime = {"cwd": str(Path.cwd()), "choices": dict(composed.hydra.runtime.choices)}
+    runtime = {"cwd": str(Path.cwd()), "choices": composed.choices}
     (folder / "hydra.yaml").write_text(mask(OmegaConf.to_yaml({"hydra": {"runtime": runtime}})))
 
 
@@ -302,9 +308,30 @@ def _telling(trial: Trial, config: Config) -> "list[Method]":
     return [Telling(config.objective, config.epochs, trial.told)] if trial.told else []
 
 
+def ship_in_background() -> None:
+    """No trial of this process waits for the store; its leader sees to what does not arrive."""
+    from descent.tracking.courier import courier
+
+    courier.in_background = True
+
+
+def ship_the_rest(config: Config, directory: Path) -> None:
+    """What the workers of a study have left behind."""
+    from descent import record
+    from descent.tracking.courier import courier
+    from descent.tracking.destination import resolved
+
+    destination = resolved(record.destination(config))
+    if destination.kind != "none" and (away := courier.finish_under(directory, destination)):
+        hint = "the next start or `make sync` ships what is left"
+        print(f"tracking: {destination.shown}: {away}; {hint} under {directory}", file=sys.stderr)
+
+
 @contextmanager
-def study_run(config: Config, directory: Path, local_id: str, name: str, facts: Mapping[str, Any]) -> "Iterator[Run]":
-    """The run that a study's trials are children of."""
+def study_run(
+    config: Config, directory: Path, local_id: str, name: str, facts: Mapping[str, Any], data: str
+) -> "Iterator[Run]":
+    """The run that a study's trials are children of; it tells what is the same for all, the data's digest too."""
     from descent import record
     from descent.tracking.run import open_run
 
@@ -312,5 +339,6 @@ def study_run(config: Config, directory: Path, local_id: str, name: str, facts: 
     with open_run(record.destination(config), directory, name=name, tags=config.tags, local_id=local_id) as run:
         if not begun and processes.rank() == 0:
             run.params({f"study.{key}": value for key, value in facts.items()})
+            record.of_a_study(run, data)
         run.tags({"role": "study"})
         yield run

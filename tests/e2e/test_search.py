@@ -77,6 +77,22 @@ def test_one_parent_and_a_child_for_each_trial(runs):
     assert parent.data.metrics["study/complete"] == 6
 
 
+def test_what_is_the_same_for_all_is_told_by_the_parent_alone(runs):
+    found, parents = runs
+    (parent,) = parents.values()
+    children = [one for one in found if one.info.run_id not in parents]
+    assert parent.data.tags["environment.python"]
+    assert not [tag for one in children for tag in one.data.tags if tag.startswith("environment.")]
+    for name in ("git_commit", "diff_sha256", "dataset_sha256"):
+        assert {one.data.tags[name] for one in found} == {parent.data.tags[name]}
+
+
+def test_a_trial_can_be_made_again_all_the_same(study):
+    _, directory, _ = study
+    said = json.loads((directory / "3" / "provenance.json").read_text())
+    assert said["environment"]["python"] and said["source"]["diff_sha256"]
+
+
 def test_the_report_lies_in_the_study_and_in_its_run(study, runs):
     import mlflow
 

@@ -6,18 +6,19 @@ import multiprocessing
 import os
 import signal
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import pytest
 from optuna.trial import TrialState
 
 import postgres
+from descent import ownership
 from descent.errors import EnvironmentFault, UsageError
 from hydra_plugins.descent_sweeper import _storages
 from hydra_plugins.descent_sweeper._search_space import parsed
 from hydra_plugins.descent_sweeper._stopping import Stopping
-from hydra_plugins.descent_sweeper._study import ENDED, MOST_CRASHES, MOST_KILLS, Queue
+from hydra_plugins.descent_sweeper._study import ENDED, MOST_CRASHES, MOST_KILLS, OWNER, Queue
 
 PROCESSES = multiprocessing.get_context("fork")
 SPACE = [
@@ -204,6 +205,19 @@ def test_a_trial_of_a_living_worker_stays(shelf):
     assert queue.recover() == []
 
 
+def test_a_trial_of_another_machine_is_gone_with_its_leader(shelf):
+    """Who recovers holds the study's directory, from which that machine's owner.json has kept everybody out."""
+    queue = shelf.begun(2)
+    theirs, ours = (queue.claim("random", {}, 0, NEVER) for _ in range(2))
+    for claim, host in ((theirs, "elsewhere"), (ours, ownership.this_process().host)):
+        owner = {**asdict(ownership.this_process()), "host": host}
+        claim.trial.set_user_attr(OWNER, {**claim.trial.user_attrs[OWNER], **owner})
+        (shelf.directory / str(claim.number)).mkdir()
+        (shelf.directory / str(claim.number) / "owner.json").write_text(json.dumps(owner))
+    assert queue.recover() == [0]
+    assert [(shelf.directory / name / "owner.json").exists() for name in ("0", "1")] == [False, True]
+
+
 def test_a_trial_that_ends_with_its_worker_between_two_looks_stays_ended(shelf):
     shelf.begun(1)
     claimed, may_end = PROCESSES.Event(), PROCESSES.Event()
@@ -319,6 +333,21 @@ def test_a_driver_that_is_not_there_is_one_line(driver):
     with pytest.raises(EnvironmentFault) as refusal:
         _storages.refuse_away(f"postgresql+{driver}://me:hidden@host/db")
     assert str(refusal.value) == line
+
+
+@pytest.mark.parametrize("storage", ["journal", "sqlite", "postgresql://host/db"])
+def test_an_import_that_fails_is_no_fault_of_the_storage(storage):
+    with pytest.raises(ModuleNotFoundError), _storages.answering(storage):
+        import no_such_module_of_a_model  # noqa: F401
+
+
+def test_a_study_lies_in_its_directory_whatever_that_is_called(tmp_path):
+    directory = tmp_path / "50% off? {or} #1"
+    directory.mkdir()
+    Shelf(directory, "sqlite").begun(1)
+    assert len(Shelf(directory, "sqlite").joined().trials()) == 1
+    assert (directory / "study.db").stat().st_size > 0
+    assert list(tmp_path.iterdir()) == [directory]
 
 
 if postgres.is_here():

@@ -22,7 +22,7 @@ def default(composed):
 def plain():
     """The composed default as plain values, for tests that change one; its `hydra` apart."""
     whole = door.compose()
-    return OmegaConf.to_container(door.without_hydra(whole)), dict(whole.hydra.runtime.choices)
+    return door.without_hydra(whole), dict(whole.hydra.runtime.choices)
 
 
 def test_the_default(default):
@@ -159,7 +159,7 @@ def test_any_value_of_any_knob_is_typed_or_refused_in_a_line(plain, data):
     raw = OmegaConf.create(values)
     OmegaConf.update(raw, path, value, merge=False)
     try:
-        config = parse(raw, choices, [])
+        config = parse(OmegaConf.to_container(raw), choices, [])
     except UsageError as refusal:
         line = str(refusal)
         assert len(line) <= LONGEST_LINE

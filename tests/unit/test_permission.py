@@ -4,7 +4,6 @@ import importlib
 from pathlib import Path
 
 import pytest
-from omegaconf import OmegaConf
 
 from descent import composition
 from descent.errors import UsageError
@@ -35,7 +34,7 @@ FORBIDDEN = [
 def test_whatever_is_shipped_may_be_built(choice):
     group, _, name = choice.partition("=")
     words = [f"regularization=[{name}]" if group == "regularization" else choice]
-    composed = OmegaConf.to_container(composition.without_hydra(composition.compose(words)))
+    composed = composition.without_hydra(composition.compose(words))
     assert "_target_" in str(composed)
     refuse_targets(composed, [])
 

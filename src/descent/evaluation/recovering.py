@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 from safetensors import SafetensorError
 from safetensors.torch import load_model
 from torch import Tensor, nn
@@ -125,25 +125,25 @@ def _config_of(run: Place, device: str) -> Config:
     """As it was composed, from the run's own directory; composed anew where nothing was kept there."""
     kept = run.directory / ".hydra"
     if (kept / "hydra.yaml").exists():  # a search's trials have none
-        raw = cast(DictConfig, OmegaConf.load(kept / "config.yaml"))
+        raw = cast(dict[str, Any], OmegaConf.to_container(OmegaConf.load(kept / "config.yaml")))
         runtime = cast(Any, OmegaConf.load(kept / "hydra.yaml")).hydra.runtime
         choices = runtime.choices
-        _find_again(raw.dataset, Path(runtime.cwd))
+        _find_again(raw["dataset"], Path(runtime.cwd))
     else:
         composed = composition.compose([word for word in run.overrides if HIDDEN not in word])
         raw, choices = composition.without_hydra(composed), composed.hydra.runtime.choices
-    raw.device, raw.trainer.devices, raw.resume = device, 1, "auto"
-    if "weights" in raw.model:
-        raw.model.weights = None  # the reported ones are loaded
-    if raw.tracking.uri and HIDDEN in raw.tracking.uri:
-        raw.tracking.uri = None  # the environment has to say it
+    raw["device"], raw["trainer"]["devices"], raw["resume"] = device, 1, "auto"
+    if "weights" in raw["model"]:
+        raw["model"]["weights"] = None  # the reported ones are loaded
+    if HIDDEN in str(raw["tracking"]["uri"]):
+        raw["tracking"]["uri"] = None  # the environment has to say it
     return parse(raw, dict(choices), run.overrides)
 
 
-def _find_again(dataset: DictConfig, beginning: Path) -> None:
+def _find_again(dataset: dict[str, Any], beginning: Path) -> None:
     """A file's relative path was meant from where the run was started; folders are relative to the project."""
-    if "path" in dataset and (beginning / str(dataset.path)).exists():
-        dataset.path = str(beginning / str(dataset.path))
+    if "path" in dataset and (beginning / str(dataset["path"])).exists():
+        dataset["path"] = str(beginning / str(dataset["path"]))
 
 
 def _load(model: nn.Module, run: Place, outcome: Outcome) -> None:

@@ -6,11 +6,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
 
-from omegaconf import OmegaConf
-
 from descent.config import Config, located, source_root
 from descent.durable import write_json
 from descent.errors import DataError
+from descent.interpolation import copied
 from descent.place import Place
 from descent.reproduction import patches
 from descent.rules import LONGEST_LINE, cut
@@ -56,7 +55,7 @@ def read(directory: Path) -> dict[str, Any]:
 
 def _write(place: Place, config: Config, said: Mapping[str, Any]) -> None:
     raw, choices = config.composed
-    composed = cast(dict[str, Any], OmegaConf.to_container(raw))
+    composed = copied(raw)
     if "path" in composed["dataset"]:
         composed["dataset"]["path"] = located(config.dataset).settings["path"]  # from any directory
     how = {"composed": composed, "choices": dict(choices), "overrides": list(config.overrides)}

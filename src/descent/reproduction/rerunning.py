@@ -47,12 +47,10 @@ def taken(said: dict[str, Any]) -> Order:
 
 def rerun(order: Order) -> None:
     """Into the order's directory, as a run of its own."""
-    from omegaconf import OmegaConf
-
     from descent import place, signatures
     from descent.config import parse, varied
 
-    config = parse(OmegaConf.create(order.composed), order.choices, order.overrides, one_of_many=order.many)
+    config = parse(order.composed, order.choices, order.overrides, one_of_many=order.many)
     signatures.check(config)
     directory = Path(order.directory)
     for total in order.totals:

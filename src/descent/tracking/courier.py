@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import descent
+from descent.tracking import waiting
 from descent.tracking.destination import Destination
 
 PATIENCE = 2.0  # seconds without a sign of life from a server, at the end of a run
@@ -45,7 +46,8 @@ class _Child:
         assert self.process.stdout
         for line in self.process.stdout:
             with self.news:
-                self._take(json.loads(line))
+                with suppress(ValueError, KeyError, TypeError):  # whatever else a library has printed there
+                    self._take(json.loads(line))
                 self.news.notify_all()
         with self.news:
             self.news.notify_all()
@@ -78,6 +80,8 @@ class _Child:
 class Courier:
     """Nothing here waits but `finish`, and that not long for a store that does not answer."""
 
+    in_background = False  # whether the end of a run is handed over and not waited for: somebody sees to the rest
+
     def __init__(self) -> None:
         self._child: _Child | None = None
         self._pid = 0
@@ -107,6 +111,22 @@ class Courier:
         assert self._child
         place = {**asdict(destination), "root": str(destination.root)}
         self._child.order(order="open", local_id=local_id, folder=str(folder), destination=place)
+
+    def hand_over(self, local_id: str, folder: Path, destination: Destination) -> None:
+        """Have what is left shipped while something else is done; what does not arrive waits."""
+        self.open(local_id, folder, destination)
+        assert self._child
+        self._child.order(order="finish", folder=str(folder))
+
+    def finish_under(self, directory: Path, destination: Destination) -> str | None:
+        """Ship what other processes have handed over and left; why something still waits, where anything does."""
+        place = directory.resolve()
+        for entry in list(waiting.entries(destination.root)):
+            if place in entry.folder.parent.parents:
+                report = self.finish(entry.local_id, entry.folder, destination)
+                if report.away:
+                    return report.away
+        return None
 
     def finish(self, local_id: str, folder: Path, destination: Destination) -> Report:
         """Ship what is left. Comes back early where the store is away: then the rest waits for the next start."""

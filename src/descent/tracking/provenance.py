@@ -10,7 +10,7 @@ import sys
 import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 LARGEST_UNTRACKED = 1 << 20
@@ -37,6 +37,14 @@ class Source:
 
 
 NO_SOURCE = Source(None, None, False, "", hashlib.sha256(b"").hexdigest())
+
+
+def code_and_machine(root: Path) -> tuple[Source, dict[str, str]]:
+    """What a run came from."""
+    return source_state(root), environment_facts(root)
+
+
+of_this_process = cache(code_and_machine)  # a process runs what it has imported, whatever becomes of the files
 
 
 def source_state(root: Path) -> Source:

@@ -115,7 +115,10 @@ class Run:
         """What was said so far outlives a loss of power."""
 
     def finish(self, status: Status, reason: str | None = None) -> None:
-        """All that can be has been shipped when this returns; the rest waits on disk. Only the first call counts."""
+        """All that can be has been shipped when this returns; the rest waits on disk. Only the first call counts.
+
+        In a process that ships in the background all of it has only been handed over.
+        """
 
     def _stage(self, file: str, write: Callable[[Path], Any]) -> None:
         """Keep what `write` puts at the path it is given, as the artifact `file`."""
@@ -173,6 +176,9 @@ class StoredRun(Run):
             self.tags({"status_reason": reason})
         self.append(records.Status(status, _now()))
         self._outbox.close()
+        if self._courier.in_background:
+            self._courier.hand_over(self.local_id, self._outbox.folder, self._destination)
+            return
         report = self._courier.finish(self.local_id, self._outbox.folder, self._destination)
         self.problem = report.problem
         if report.problem:

@@ -24,6 +24,7 @@ from hydra_plugins.descent_sweeper import (
     _pruners,
     _race,
     _race_report,
+    _refit,
     _report,
     _samplers,
     _spaces,
@@ -128,6 +129,9 @@ def checked_points(search: Search, compose: Any) -> list[DictConfig]:
     """The first points, and every end of every parameter, composed: what a trial would refuse is refused now."""
     points = search.race.corners() if search.race else [*search.first[:1], *_corners(search.parameters)]
     composed = [_composed(search, point, compose) for point in points]
+    if search.plan.search_knobs["refit"]:
+        for point in points:
+            _refit.refuse_waiting([*search.plan.overrides, *overrides_of(point)], compose)
     return [one for one in composed if trials.can_be_built(one)] if _skips(search) else composed
 
 
@@ -301,7 +305,8 @@ def _run(search: Search, composed: Sequence[DictConfig]) -> list[Any]:
             print(f"note: search.start: trial {tried[0]} exists and began elsewhere; study=… begins another study")
         queue.extend(len(search.first) if search.race else search.total, search.first)
         settings = door.typed(search.base)
-        with trials.study_run(settings, search.directory, plan.parent, search.name, search.facts) as run:
+        own = search.directory, plan.parent, search.name, search.facts, origin.data
+        with trials.study_run(settings, *own) as run:
             run.tags({"other_code": " ".join(notes)} if notes else {})
             forecast = Forecast(search.total, queue.ended)
             announced = _outlook.Announcer(queue, forecast, plan.directions)
@@ -322,6 +327,7 @@ def _run(search: Search, composed: Sequence[DictConfig]) -> list[Any]:
                 return display(lambda: _outlook.picture(queue, plan, forecast, leader.told))
 
             number = search.race.led(leader, search.first, shown) if search.race else leader.run(shown())
+            trials.ship_the_rest(settings, search.directory)
             _outlook.record(run, queue, plan)
             _tell(run, search, queue, plan)
             if number:
@@ -359,9 +365,7 @@ def _train_the_best(queue: Queue, plan: Plan, threads: int, name: str | None) ->
         return  # of several objectives nobody but a person says which point of the front wins
     words = trials.with_instead(overrides_of(queue.point_of(best)), best.user_attrs.get(HALVED, []))
     if plan.search_knobs["refit"]:
-        reported = trials.reported_epoch(queue.directory / str(best.number))
-        words += [f"epochs={reported + 1}", "dataset.val_fraction=0", "objective=auto", "direction=auto"]
-        words += ["folds=1", "fold=null"]  # every part is trained on
+        words += _refit.words(queue.directory / str(best.number))
     words += [f"register={name}"] if name else []
     what = "training and validation data" if plan.search_knobs["refit"] else "the same data"
     print(f"the best, #{best.number}, once more on {what}, and tested:", flush=True)

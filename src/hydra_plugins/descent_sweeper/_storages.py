@@ -1,6 +1,7 @@
 """Where a study is kept: a journal or an SQLite file in its directory, or a PostgreSQL server that many share."""
 
 import importlib.util
+import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -57,7 +58,7 @@ def answering(storage: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if isinstance(error, ImportError) or type(error).__name__ == "NoSuchModuleError":
+        if _is_missing_driver(error):
             drivers = " or ".join(DRIVERS)
             raise EnvironmentFault(
                 door.shortened(f"storage: got {shown(storage)}", f", allowed with a driver: install {drivers}")
@@ -67,6 +68,14 @@ def answering(storage: str) -> Iterator[None]:
         reason = door.mask(_without_password(_reason(error), storage))
         hint = "; the same command goes on when it answers"
         raise EnvironmentFault(door.shortened(f"storage: {shown(storage)} is away: {reason}", hint)) from error
+
+
+def _is_missing_driver(error: BaseException) -> bool:
+    """Whether what could not be imported was a server's driver: SQLAlchemy knows none of that name, or asked for it."""
+    if not isinstance(error, ImportError):
+        return type(error).__name__ == "NoSuchModuleError"
+    places = [frame.f_globals.get("__name__", "") for frame, _ in traceback.walk_tb(error.__traceback__)]
+    return any(place.startswith("sqlalchemy.dialects.") for place in places)
 
 
 def is_fault_of_storage(error: BaseException) -> bool:
@@ -93,11 +102,22 @@ def _sqlite(file: Path, make: bool) -> BaseStorage:
 
     waits = {"connect_args": {"timeout": SECONDS_FOR_WRITERS}}
     # Who only opens it need not look whether its tables are there: that costs a tenth of a second.
-    known = RDBStorage(f"sqlite:///{file}", waits, skip_compatibility_check=not make, skip_table_creation=not make)
+    known = RDBStorage(_address_of(file), waits, skip_compatibility_check=not make, skip_table_creation=not make)
     if make:
         with known.engine.connect() as connection:  # readers wait for no writer; a commit still reaches the disk
             connection.exec_driver_sql("PRAGMA journal_mode=WAL")
     return _cached(known)
+
+
+def _address_of(file: Path) -> str:
+    """What means something in an address is quoted, and so is what Optuna would fill in."""
+    from sqlalchemy.engine import URL, make_url
+
+    address = URL.create("sqlite", database=str(file)).render_as_string()
+    if make_url(address).database != str(file):
+        end = " has a character that no address can hold; use storage=journal or another hydra.sweep.dir"
+        raise EnvironmentFault(door.shortened(f"storage: {file}", end))
+    return address.replace("{", "{{").replace("}", "}}")
 
 
 def _server(storage: str, make: bool) -> BaseStorage:

@@ -140,12 +140,17 @@ class Queue:
             self._requeue(self.trials()[claim.number])
 
     def recover(self) -> list[int]:
-        """Trials whose worker is gone go back into the queue; returns their numbers."""
+        """Trials whose worker is gone go back into the queue; returns their numbers.
+
+        Who holds the study's directory is its only leader, and workers end with their leader: one of another machine is
+        gone as well, for its owner.json keeps everybody out until somebody who knows has deleted it.
+        """
         with self._locked():
             gone = {trial.number for trial in self.trials(TrialState.RUNNING) if not _is_owned(trial)}
             # Read again: one may have told its end, and ended, between the first look and the look for its process.
             orphans = [trial for trial in self.trials(TrialState.RUNNING) if trial.number in gone] if gone else []
             for trial in orphans:
+                trials.forget_elsewhere(self.directory / str(trial.number))
                 self._requeue(trial)
         return [trial.number for trial in orphans]
 
@@ -240,7 +245,7 @@ def _is_owned(trial: FrozenTrial) -> bool:
     if not owner:
         return False
     if owner["host"] != trials.this_process().host:
-        return True  # another machine's: it cannot be seen from here
+        return False
     return trials.is_alive(int(owner["pid"]), float(owner["started"]))
 
 

@@ -98,6 +98,7 @@ def work(plan: Plan, voice: Voice) -> int:
     queue, stopping = Queue(Path(plan.directory), plan.space, plan.storage, plan.name), Stopping(**plan.stopping)
     queue.code = plan.code
     queue.open()
+    trials.ship_in_background()
     queue.study.pruner = pruner_for(plan.pruner, plan.pruner_knobs)
     while claim := queue.claim(plan.search, plan.search_knobs, plan.seed, stopping, plan.total):
         directory = queue.directory / str(claim.number)

@@ -8,7 +8,8 @@ import sys
 import psutil
 import pytest
 
-from descent.tracking.courier import Courier
+from descent.tracking import waiting
+from descent.tracking.courier import Courier, _Child
 from descent.tracking.outbox import Writer
 from descent.tracking.owners import owner_tags
 from descent.tracking.records import Metrics, Opened, Status
@@ -99,3 +100,34 @@ def test_several_runs_share_one(local, tmp_path, courier):
     assert all(report.done for report in reports)
     assert len({report.run_id for report in reports}) == 3
     assert courier._child.process.pid == pid
+
+
+def test_what_was_handed_over_and_left_is_shipped_by_another(local, tmp_path, courier):
+    """A worker is killed with its courier; the leader sees to its trial."""
+    writer = Writer(tmp_path / "study" / "3")
+    waiting.announce("l0", writer.folder, local)
+    writer.append(Opened("r", {"local_id": "l0", **owner_tags()}, None, 1))
+    writer.append(Status("FINISHED", 2))
+    writer.close()
+    killed = Courier()
+    killed.hand_over("l0", writer.folder, local)
+    killed._child.process.kill()
+    killed._child.process.wait()
+    assert courier.finish_under(tmp_path / "study", local) is None
+    assert not waiting.is_waiting("l0", local.root)
+    (run,) = open_store(local).client.search_runs([open_store(local).experiment_id])
+    assert (run.info.status, run.data.tags["local_id"]) == ("FINISHED", "l0")
+
+
+def test_what_somebody_else_prints_there_is_passed_over():
+    said = [
+        "a library says hello",
+        "[1, 2]",
+        '{"event": "progress"}',
+        '{"event": "done", "folder": "x", "run_id": "r"}',
+    ]
+    process = subprocess.Popen(["printf", "%s\\n", *said], stdout=subprocess.PIPE, text=True)
+    child = _Child(process)
+    child.listen()
+    process.wait()
+    assert child.reports["x"].done and child.reports["x"].run_id == "r"
