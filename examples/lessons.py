@@ -231,7 +231,7 @@ def drawn(name: str, charts: Sequence[Chart]) -> None:
     """Small, as what is kept in git should be."""
     file = PICTURES / f"lesson_{name}.png"
     picture(charts).savefig(file, dpi=80)
-    Image.open(file).convert("RGB").quantize(COLOURS).save(file, optimize=True)
+    Image.open(file).convert("RGB").quantize(COLOURS, Image.Quantize.MAXCOVERAGE).save(file, optimize=True)
 
 
 LESSONS: dict[str, Callable[[], tuple[list[Chart], Rows]]] = {

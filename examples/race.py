@@ -9,7 +9,7 @@ from PIL import Image
 PROJECT = Path(__file__).parents[1]
 PAGE = PROJECT / "docs" / "races.md"
 SHOWN = ("standing", "best_of", "isolation", "profile")
-WIDEST, COLOURS = 1100, 64
+WIDEST, COLOURS = 1100, 96
 BEGIN, END = "<!-- raced: python examples/race.py -->", "<!-- /raced -->"
 
 
@@ -22,7 +22,7 @@ def main(study: Path) -> None:
         image = Image.open(study / "plots" / f"{name}.png").convert("RGB")
         image.thumbnail((WIDEST, 10 * WIDEST), Image.Resampling.LANCZOS)
         file = PROJECT / "docs" / "pictures" / f"race_{name}.png"
-        image.quantize(COLOURS).save(file, optimize=True)
+        image.quantize(COLOURS, Image.Quantize.MAXCOVERAGE).save(file, optimize=True)
         print(f"{file.name}: {file.stat().st_size // 1000} kB")
 
 

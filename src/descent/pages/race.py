@@ -238,9 +238,14 @@ def isolation(race: Race, value: str) -> list[Chart]:
         layers = tuple(_points_of(race, value, knob))
         if layers:
             name = knob.name.rpartition("/")[2]
-            axis = Axis(name, log=knob.log, categories=knob.choices)
+            axis = Axis(name, log=knob.log, categories=knob.choices, bounds=_reach(knob))
             charts.append(Chart(f"{value}: {name}", axis, Axis(race.objective), layers))
     return charts
+
+
+def _reach(knob: Knob) -> tuple[float, float] | None:
+    """The whole range, and a little more: where the best lies in it is what the chart is for."""
+    return None if knob.choices else (knob.at(-0.04), knob.at(1.04))
 
 
 def _points_of(race: Race, value: str, knob: Knob) -> Iterator[Layer]:
