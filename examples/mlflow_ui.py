@@ -24,7 +24,7 @@ def main(folder: Path) -> None:
     with TemporaryDirectory(prefix="descent-ui-") as scratch:
         study, trials = compared(Path(scratch))
         with served(Path(scratch)) as address, browser() as chromium:
-            chromium.visit(page_of(address, study), WIDTH, PICTURE)
+            chromium.visit(page_of(address, study), WIDTH, f"{PICTURE} && {says('Show more')}")
             chromium.value(MORE)
             picture(chromium, folder / "mlflow_study.png")
             chromium.visit(comparing(address, trials), WIDTH, says("mlp/adam/digits seed=0", "optimizer"))

@@ -2,9 +2,11 @@
 
 from types import SimpleNamespace
 
+import torch
 from rich.console import Console
 
-from descent.evaluation.showing import _classes
+from descent.evaluation.mistakes import picture
+from descent.evaluation.showing import _classes, _metrics
 
 
 def test_a_class_is_shown_by_its_own_name(capsys):
@@ -14,3 +16,14 @@ def test_a_class_is_shown_by_its_own_name(capsys):
     said = capsys.readouterr().out
     assert "[red]" in said
     assert "[/b]" in said
+
+
+def test_a_run_is_shown_by_its_own_name(capsys):
+    report = {"name": "[/b]", "run": "0" * 8, "split": "test", "samples": 3, "metrics": {}, "baselines": {}}
+    Console().print(_metrics(report))
+    assert "[/b] 00000000: test" in capsys.readouterr().out
+
+
+def test_mistakes_of_any_class_are_drawn():
+    """matplotlib would read a formula between dollars, and fail on what is none."""
+    picture(torch.zeros(2, 1, 4, 4), ["$x{ taken for b$", "$"], "of $a_").canvas.draw()

@@ -63,6 +63,7 @@ class Band:
     high: Sequence[float]
     name: str = ""
     colour: int = 0
+    steps: bool = False
 
 
 @dataclass(frozen=True)

@@ -113,7 +113,7 @@ def reaching(costs: Mapping[str, Sequence[float]], unit: str, target: str) -> Ch
         came = sorted(cost for cost in own if math.isfinite(cost))
         x, y = [0.0, *came, 1.05 * most], [number / len(own) for number in (*range(len(came) + 1), len(came))]
         layers.append(Line(x, y, name, place, dashed=place >= len(PALETTE), steps=True))
-    title = f"Runs that have come to {target}"
+    title = f"Runs that have come to {target}, by {unit}"
     return Chart(title, Axis(unit), Axis("share of runs", bounds=(-0.02, 1.05)), tuple(layers), _left(costs).strip())
 
 
@@ -125,12 +125,12 @@ def profile(
     lines: list[Layer] = []
     for place, (name, own) in enumerate(_first(shares)):
         low, high = zip(*bands[name], strict=True)
-        pale.append(Band(factors, low, high, "", place))
+        pale.append(Band(factors, low, high, "", place, steps=True))
         lines.append(Line(factors, own, name, place, dashed=place >= len(PALETTE), steps=True))
     x = Axis(f"at most so many times the fewest {unit}", log=True)
     note = "Higher and further left is better. Bands: 95%, the runs of each workload drawn anew." + _left(shares)
     y = Axis("share of workloads", bounds=(-0.02, 1.05))
-    return Chart("Performance profiles", x, y, (*pale, *lines), note, wide=True)
+    return Chart(f"Performance profiles: {unit}", x, y, (*pale, *lines), note, wide=True)
 
 
 def _first(groups: Mapping[str, Value]) -> list[tuple[str, Value]]:

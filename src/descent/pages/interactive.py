@@ -101,7 +101,8 @@ def _points(layer: Points) -> list[Trace]:
 
 
 def _band(layer: Band) -> list[Trace]:
-    edge = {"type": "scatter", "mode": "lines", "line": {"width": 0, "color": colour_of(layer.colour)}}
+    shape = {"shape": "hv"} if layer.steps else {}
+    edge = {"type": "scatter", "mode": "lines", "line": {"width": 0, "color": colour_of(layer.colour), **shape}}
     edge |= {"x": _numbers(layer.x), "hoverinfo": "skip"}
     low = {**edge, "y": _numbers(layer.low), "showlegend": False}
     fill = {"fill": "tonexty", "fillcolor": f"{colour_of(layer.colour)}-pale"}

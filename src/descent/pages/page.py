@@ -124,7 +124,10 @@ def _part(part: Part, charts: list[dict[str, Any]]) -> str:
 
 def _table(table: Table) -> str:
     def row(cells: Sequence[str], kind: str) -> str:
-        sizes = ["number" if place in table.numbers else _size(cell) for place, cell in enumerate(cells)]
+        sizes = [
+            "number" if place in table.numbers and len(cell) <= LONG else _size(cell)
+            for place, cell in enumerate(cells)
+        ]
         shown = zip(sizes, map(html.escape, cells), strict=True)
         drawn = [f'<{kind} class="{size}">{cell}</{kind}>' for size, cell in shown]
         return f"<tr>{''.join(drawn)}</tr>"

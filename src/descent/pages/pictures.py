@@ -112,7 +112,14 @@ def _points(panel: "Axes", layer: Points) -> None:
 
 def _band(panel: "Axes", layer: Band) -> None:
     panel.fill_between(
-        layer.x, layer.low, layer.high, color=_colour(layer.colour), alpha=0.2, linewidth=0, label=_label(layer.name)
+        layer.x,
+        layer.low,
+        layer.high,
+        step="post" if layer.steps else None,
+        color=_colour(layer.colour),
+        alpha=0.2,
+        linewidth=0,
+        label=_label(layer.name),
     )
 
 

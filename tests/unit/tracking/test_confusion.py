@@ -35,3 +35,9 @@ def test_the_shade_is_the_share_of_the_true_class_and_an_absent_one_has_none():
 def test_a_long_name_is_cut():
     _, figure = picture(3, name="a name that goes on and on {}")
     assert all(len(label.get_text()) == 14 for label in figure.axes[0].get_xticklabels())
+
+
+@pytest.mark.parametrize("name", ["$x$", "$5 or {", "\\$a_", "<b>$</b>$"])
+def test_a_name_is_no_formula(name):
+    figure = confusion_picture(np.eye(2), [name, "other"], f"test split of {name}")
+    figure.canvas.draw()
