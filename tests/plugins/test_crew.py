@@ -1,8 +1,12 @@
 """The leader: what its workers are given, and how far a trial has come."""
 
+import subprocess
+from io import BytesIO
+
 import pytest
 
 from descent import trials
+from hydra_plugins.descent_sweeper import _crew
 from hydra_plugins.descent_sweeper._crew import Crew, environment
 
 
@@ -51,3 +55,24 @@ def test_progress_is_a_later_step_and_no_other_file(tmp_path):
     second = trials.progress(tmp_path)
     checkpoint(tmp_path / "checkpoints", 80, 3)
     assert len({first, second, trials.progress(tmp_path)}) == 3
+
+
+class Deaf(Crew):
+    def _listen_to(self, process):
+        """These workers say nothing."""
+
+
+def test_a_kill_is_for_memory_where_the_kernel_has_just_told_of_one(tmp_path, monkeypatch):
+    events = tmp_path / "memory.events"
+    monkeypatch.setattr(_crew, "MEMORY_EVENTS", events)
+    events.write_text("low 0\noom 9\noom_kill 5\noom_group_kill 0\n")
+    crew, found = Deaf(directory=tmp_path, workers=1, threads=1), []
+    for kills in (5, 6, 6, 6, 7):
+        process = subprocess.Popen(["sleep", "60"])
+        process.kill()
+        process.wait()
+        events.write_text(f"low 0\noom 9\noom_kill {kills}\noom_group_kill 0\n")
+        crew.processes, crew.ears = [process], {process.pid: BytesIO()}
+        found += [crew.own_doing(ended) for ended in crew.ended()]
+        assert crew.ended() == []
+    assert found == [False, True, False, False, True]

@@ -26,6 +26,7 @@ MOST_KILLS = 8  # at the same place: from outside that does not happen by chance
 SECONDS_TO_END = 10.0
 TOLD_TO_END = (128 + signal.SIGINT, 128 + signal.SIGTERM)  # by somebody else: another worker goes on with its trial
 OWN_CRASHES = (signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGILL, signal.SIGFPE)
+MEMORY_EVENTS = Path("/sys/fs/cgroup/memory.events")
 Process = subprocess.Popen[bytes]
 
 
@@ -42,6 +43,7 @@ class Crew:
     places: dict[int, str | None] = field(default_factory=dict)  # process → its card
     ears: dict[int, Ear] = field(default_factory=dict)  # process → what it says
     told: dict[int, Told] = field(default_factory=dict)  # trial → how far it has come
+    memory_kills: list[int] = field(default_factory=lambda: [_memory_kills()])  # at the last looks
 
     def hire(self, program: str, order: Mapping[str, Any], *, more: bool = False) -> Process:
         """One worker more; with `more` it may be sent further orders."""
@@ -59,6 +61,7 @@ class Crew:
     def ended(self) -> list[Process]:
         """Those that are no more, each once; a worker that cannot work at all is a fault of the environment."""
         found = [process for process in self.processes if process.poll() is not None]
+        self.memory_kills = [*self.memory_kills, _memory_kills()][-3:]  # it counts a kill before the process is no more
         for process in found:
             self.processes.remove(process)
             self.places.pop(process.pid, None)
@@ -69,6 +72,11 @@ class Crew:
                 log = self.directory / LOGS / WORKERS_LOG
                 raise EnvironmentFault(f"workers: one ended with exit code {process.returncode}; see {log}")
         return found
+
+    def own_doing(self, process: Process) -> bool:
+        """Whether its trial ended it: a crash, or no memory left, where the kernel has just told of that."""
+        is_short = process.returncode == -signal.SIGKILL and self.memory_kills[-1] > self.memory_kills[0]
+        return -process.returncode in OWN_CRASHES or is_short
 
     def listen(self) -> None:
         """To everybody."""
@@ -176,22 +184,9 @@ def threads_of(settings: Any, workers: int) -> int:
     return threads
 
 
-def own_doing(process: Process) -> bool:
-    """Whether its trial ended it: a crash, or no memory left, where the kernel says so."""
-    return -process.returncode in OWN_CRASHES or _was_killed_for_memory(process)
-
-
-def _was_killed_for_memory(process: Process) -> bool:
-    if process.returncode != -signal.SIGKILL:
-        return False
-    return _memory_kills() > _memory_kills_before
-
-
 def _memory_kills() -> int:
+    """Processes here that the kernel has ended for want of memory; where it tells."""
     with suppress(OSError, ValueError):
-        events = Path("/sys/fs/cgroup/memory.events").read_text().split()
+        events = MEMORY_EVENTS.read_text().split()
         return int(events[events.index("oom_kill") + 1])
     return 0
-
-
-_memory_kills_before = _memory_kills()

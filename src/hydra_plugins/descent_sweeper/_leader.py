@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from optuna.trial import FrozenTrial, TrialState
 
 from descent import trials
-from hydra_plugins.descent_sweeper._crew import LOOK, Crew, Process, own_doing, started
+from hydra_plugins.descent_sweeper._crew import LOOK, Crew, Process, started
 from hydra_plugins.descent_sweeper._study import ENDED, OWNER, Queue
 from hydra_plugins.descent_sweeper._worker import PROGRAM, Plan
 
@@ -52,7 +52,7 @@ class Leader(Crew):
     def _bury(self) -> None:
         """Take note of workers that have ended, and of trials that ended them."""
         for process in self.ended():
-            if own_doing(process):
+            if self.own_doing(process):
                 for number in self._trials_of(process):
                     self.queue.crashed(number, signal.Signals(-process.returncode).name)
             elif process.returncode == -signal.SIGKILL:

@@ -16,7 +16,6 @@ from hydra_plugins.descent_sweeper._crew import (
     MOST_KILLS,
     Crew,
     Process,
-    own_doing,
     send,
     threads_of,
 )
@@ -143,7 +142,7 @@ class Team(Crew):
         return found
 
     def _hopeless(self, process: Process, number: int) -> str:
-        if own_doing(process):
+        if self.own_doing(process):
             self.crashes[number] += 1
             if self.crashes[number] >= MOST_CRASHES:
                 return f"its process ended {MOST_CRASHES} times: {signal.Signals(-process.returncode).name}"
