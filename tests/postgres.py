@@ -27,8 +27,8 @@ def _dies_with_us() -> None:
 
 
 @contextmanager
-def server() -> Iterator[str]:
-    """The address of an empty database."""
+def server(*, durable: bool = False) -> Iterator[str]:
+    """The address of an empty database; a durable one waits for the disk, as an ordinary server does."""
     folder = Path(tempfile.mkdtemp(prefix="descent-postgres-", dir="/tmp"))
     user = {"user": "postgres", "group": "postgres"} if os.geteuid() == 0 else {}
     if user:
@@ -37,7 +37,8 @@ def server() -> Iterator[str]:
     try:
         made = [binaries / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "--no-sync"]
         subprocess.run(made, check=True, cwd=folder, stdout=subprocess.DEVNULL, **user)
-        command = [binaries / "postgres", "-D", data, "-k", folder, "-c", "listen_addresses=", "-c", "fsync=off"]
+        command = [binaries / "postgres", "-D", data, "-k", folder, "-c", "listen_addresses="]
+        command += [] if durable else ["-c", "fsync=off"]
         process = subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, preexec_fn=_dies_with_us, **user)
         assert process.stderr
         assert any(READY in line for line in process.stderr), "the server did not start"
