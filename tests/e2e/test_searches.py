@@ -268,7 +268,7 @@ def test_a_dry_run_prices_the_search_and_writes_nothing(run_here, tmp_path):
             "search.refit: got true, allowed false with scheduler.monitor: got val/loss; the winner's last training",
         ),
         (["search.patience=3"], "search.patience: "),
-        (["timeout=3"], "timeout: got 3, allowed nothing without -m"),
+        (["timeout=3"], "timeout: got 3.0, allowed nothing without -m"),
         (["workers=2"], "workers: got 2, allowed nothing without -m"),
         (["study=mine"], "study: got mine, allowed nothing without -m"),
         (["max_failures=2"], "max_failures: got 2, allowed nothing without -m"),
