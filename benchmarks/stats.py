@@ -180,6 +180,6 @@ def _options() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    contrasts.turned_p = lambda _: math.nan  # nothing here reads them, and they are slow
+    contrasts.turned_p = lambda *_: math.nan  # nothing here reads them, and they are slow
     contrasts.relabelled_p = lambda *_: math.nan
     main()

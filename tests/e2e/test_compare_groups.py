@@ -4,6 +4,7 @@ import html
 import json
 import re
 import shlex
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -241,6 +242,23 @@ def test_a_studys_page_goes_to_its_run(compared, store_root):
     assert store.client.get_run(study.info.run_id).data.tags["mlflow.note.content"] == note
 
 
+def test_of_two_studies_of_a_name_one_is_chosen_before_anything_is_written(tmp_path, monkeypatch, run_here):
+    root = stocked(tmp_path)
+    store = opened(root)
+    studies = [add(store, {}, tags={"role": "study"}, name="twice") for _ in range(2)]
+    for study, optimizer in product(studies, ("adam", "sgd")):
+        for seed in range(2):
+            below = {"mlflow.parentRunId": study}
+            add(store, {"best/val/accuracy": 0.9}, tags=below, optimizer=optimizer, seed=seed, curve=[0.5, 0.9])
+    monkeypatch.setenv("DESCENT_ROOT", str(root))
+    answer = run_here(["by=optimizer", "study=twice", "report=true", f"save={tmp_path}/out"], COMPARE)
+    assert answer.code == 2 and answer.err.startswith("study: got twice, allowed the id of one with report=true: ")
+    assert not (tmp_path / "out").exists()
+    words = ["by=optimizer", f"study={studies[0]}", "report=true", "over=dataset", "target=0.99", "seed=0"]
+    never = run_here(words, COMPARE)  # with nothing to draw
+    assert never.code == 0 and "No group has come to the target on any workload" in never.out
+
+
 @pytest.fixture(scope="module")
 def workloads_root(tmp_path_factory):
     """Adam comes to 0.9 on both datasets, on iris after sgd; a third dataset has adam alone."""
@@ -265,6 +283,8 @@ def test_groups_are_ranked_over_workloads(workloads_root, monkeypatch, run_here,
     assert [told["groups"][name]["rank"] for name in ("adam", "sgd")] == [1.5, 1.5]
     [row] = [line.split() for line in answer.out.splitlines() if re.match(r" *adam +\d", line)]
     assert row == ["adam", "2", "2", "50%", "100%", "1.5", "50%"]
+    single = run_here(["by=optimizer", "over=dataset", "target=0.9", "seed=0"], COMPARE)
+    assert "not enough runs to say how sure that is" in single.out and "probability" not in single.out
     assert "wine left out: by: got optimizer, but all 2 runs have adam" in answer.out
     page = (tmp_path / "out" / "report.html").read_text()
     assert "Performance profiles" in page and (tmp_path / "out" / "plots" / "profile-epochs.png").is_file()

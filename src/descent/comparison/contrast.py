@@ -51,7 +51,7 @@ def _paired(a: Floats, b: Floats, confidence: float) -> Contrast:
     constant = _constant(differences, scale)
     deviation = 0.0 if constant else float(differences.std(ddof=1))
     half = t_quantile(0.5 + confidence / 2, n - 1) * deviation / math.sqrt(n)
-    permuted = turned_p(differences)
+    permuted = turned_p(differences, scale)
     p = permuted if constant else _two_sided(mean / deviation * math.sqrt(n), n - 1)
     mean = 0.0 if constant and abs(mean) <= ROUNDING * scale else mean
     effect = _standardised(mean, deviation, n - 1)

@@ -58,7 +58,8 @@ def profile_bands(
 def ranking(costs: Costs) -> dict[str, tuple[float, float]]:
     """Group → its mean rank over the workloads, and how often that is the lowest when the repeats are drawn anew.
 
-    Who tie share a rank, and being first; those that never came there share the last ones. The best stands first.
+    Who tie share a rank, and being first; those that never came there share the last ones. The best stands first. Where
+    a workload has a single run of a group there is nothing to draw, and nobody's chance is a number.
     """
     from scipy.stats import rankdata
 
@@ -66,6 +67,8 @@ def ranking(costs: Costs) -> dict[str, tuple[float, float]]:
     drawn = rankdata(_drawn(costs), axis=1).mean(axis=2)
     first = np.isclose(drawn, drawn.min(axis=1, keepdims=True), rtol=1e-12)
     chances = (first / first.sum(axis=1, keepdims=True)).mean(axis=0)
+    if any(len(repeats) == 1 for own in costs.values() for repeats in own.values()):
+        chances = np.full(len(costs), np.nan)
     found = {group: (float(ranks[row]), float(chances[row])) for row, group in enumerate(costs)}
     return dict(sorted(found.items(), key=lambda one: (one[1][0], -one[1][1])))
 

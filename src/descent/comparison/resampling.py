@@ -12,27 +12,30 @@ import numpy.typing as npt
 
 RESAMPLES = 9999  # drawn where there are more than can be counted out
 AT_ONCE = 1_000_000  # numbers in memory
-ROUNDING = 100 * float(np.finfo(np.float64).eps)  # what differs by less, as a share, is equal
+ROUNDING = 100 * float(np.finfo(np.float64).eps)  # what differs by less, as a share of what was measured, is equal
 Floats = npt.NDArray[np.float64]
 
 
-def turned_p(differences: Floats) -> float:
-    """Two-sided p of the mean of pairs' differences, where either of each pair could as well be the other."""
-    n = len(differences)
+def turned_p(differences: Floats, scale: float = 0.0) -> float:
+    """Two-sided p of the mean of pairs' differences, where either of each pair could as well be the other.
+
+    `scale` is how large the values are that they are differences of: they are as exact as those.
+    """
+    n, room = len(differences), ROUNDING * max(scale, float(np.abs(differences).max()))
     if 2**n <= RESAMPLES:
         signs = 1 - 2 * ((np.arange(2**n)[:, None] >> np.arange(n)) & 1)
-        return _p(float(differences.mean()), signs @ differences / n, exact=True)
+        return _p(float(differences.mean()), signs @ differences / n, room, exact=True)
 
     def drawn(random: np.random.Generator, rows: int) -> Floats:
         return np.asarray((1 - 2 * random.integers(0, 2, (rows, n), dtype=np.int8)) @ differences / n)
 
-    return _p(float(differences.mean()), _drawn(drawn, n), exact=False)
+    return _p(float(differences.mean()), _drawn(drawn, n), room, exact=False)
 
 
 def relabelled_p(a: Floats, b: Floats) -> float:
     """Two-sided p of the difference of two means, where each value could as well be of the other group."""
     pooled, n = np.concatenate([a, b]), len(a)
-    total, size = float(pooled.sum()), len(pooled)
+    total, size, room = float(pooled.sum()), len(pooled), ROUNDING * float(np.abs(pooled).max())
 
     def apart(sums: Floats) -> Floats:
         return sums / n - (total - sums) / (size - n)
@@ -40,12 +43,12 @@ def relabelled_p(a: Floats, b: Floats) -> float:
     observed = float(apart(np.asarray(a.sum())))
     if math.comb(size, n) <= RESAMPLES:
         places = np.array(list(itertools.combinations(range(size), n)))
-        return _p(observed, apart(pooled[places].sum(axis=1)), exact=True)
+        return _p(observed, apart(pooled[places].sum(axis=1)), room, exact=True)
 
     def drawn(random: np.random.Generator, rows: int) -> Floats:
         return apart(random.permuted(np.broadcast_to(pooled, (rows, size)), axis=1)[:, :n].sum(axis=1))
 
-    return _p(observed, _drawn(drawn, size), exact=False)
+    return _p(observed, _drawn(drawn, size), room, exact=False)
 
 
 def drawn_means(values: Floats) -> Floats:
@@ -65,8 +68,8 @@ def _parts(most: int) -> Iterator[int]:
         yield min(most, RESAMPLES - start)
 
 
-def _p(observed: float, chance: Floats, *, exact: bool) -> float:
+def _p(observed: float, chance: Floats, room: float, *, exact: bool) -> float:
     """Twice the smaller tail; of drawn ones the observed one counts too (Phipson and Smyth, 2010)."""
-    room, extra = ROUNDING * abs(observed), 0 if exact else 1
+    extra = 0 if exact else 1
     tails = ((chance <= observed + room).sum(), (chance >= observed - room).sum())
     return float(min(1.0, 2 * (min(tails) + extra) / (len(chance) + extra)))

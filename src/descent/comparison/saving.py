@@ -17,7 +17,7 @@ from descent.pages.chart import Chart
 from descent.pages.page import Page, written
 from descent.tracking import describing
 from descent.tracking.attaching import attach
-from descent.tracking.reading import Archive
+from descent.tracking.reading import Archive, Stored
 from descent.tracking.secrets import mask
 
 TABLE, FIGURES, PAGE, PICTURES = "table.md", "comparison.json", "report.html", "plots"
@@ -41,17 +41,26 @@ class Told:
 def keep(told: Told, archive: Archive, request: Mapping[str, Any]) -> None:
     """In a folder, with the study's run, or both."""
     command = mask(shlex.join(["python", "src/compare.py", *sys.argv[1:]]))
+    study = _the_study(archive, request["study"]) if request["report"] else None
     with nullcontext(request["save"]) if request["save"] is not None else TemporaryDirectory() as place:
         folder = Path(place)
         write(told, command, folder)
         if request["save"] is not None:
             print(f"report: {folder / PAGE}")
-        if request["report"]:
-            study = studies_named(list(archive.runs(tags={"role": "study"})), request["study"])[0]
-            picture = describing.picture(f"{ATTACHED}/{PICTURES}/{next(iter(told.charts))}.png", study.id)
+        if study:
+            first = next(iter(told.charts), None)
+            picture = describing.picture(f"{ATTACHED}/{PICTURES}/{first}.png", study.id) if first else ""
             words = describing.told(told.question, told.answer, command, picture)
             attach(archive, study, [folder / name for name in FILES], ATTACHED, words)
             print(f"report: {ATTACHED}/{PAGE} of {study.name} in {archive.shown}")
+
+
+def _the_study(archive: Archive, name: str) -> Stored:
+    study, *others = studies_named(list(archive.runs(tags={"role": "study"})), name)
+    if others:
+        ids = " | ".join(one.id for one in (study, *others))
+        raise rules.refuse("study", name, f"the id of one with report=true: {ids}")
+    return study
 
 
 def write(told: Told, command: str, folder: Path) -> None:
@@ -70,5 +79,7 @@ def _draw(charts: Mapping[str, Chart], folder: Path) -> None:
     from descent.pages.pictures import picture
 
     folder.mkdir(exist_ok=True)
+    for earlier in folder.glob("*.png"):
+        earlier.unlink()
     for name, chart in charts.items():
         picture([chart]).savefig(folder / f"{name}.png", dpi=DOTS, metadata={"Software": None})

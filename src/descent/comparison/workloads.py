@@ -60,6 +60,8 @@ class Workloads:
         told = f"mean rank {rank:.3g} of {len(others) + 1} over {len(self.targets)} workloads"
         if not np.isfinite([median(own) for own in self.of("epochs")[name].values()]).any():
             return "No group has come to the target on any workload"
+        if math.isnan(chance):
+            return f"{name} has the best {told}; not enough runs to say how sure that is"
         if chance >= SURE:
             return f"{name} is the first: {told}, first with probability {chance:.2g}"
         second = f"; {others[0][0]} has {others[0][1][0]:.3g}" if others else ""
@@ -132,7 +134,7 @@ def rows(found: Workloads) -> list[list[str]]:
     for group, (rank, chance) in ranking(costs).items():
         medians = [_amount(costs[group].get(workload, ())) for workload in found.targets]
         shown = [f"{100 * share:.0f}%" for share in shares[group]]
-        table.append([group, *medians, *shown, f"{rank:.3g}", f"{100 * chance:.0f}%"])
+        table.append([group, *medians, *shown, f"{rank:.3g}", "" if math.isnan(chance) else f"{100 * chance:.0f}%"])
     return table
 
 
@@ -160,7 +162,8 @@ def told(found: Workloads) -> saving.Told:
 def charts_of(found: Workloads) -> dict[str, Chart]:
     """Profiles by their unit, and the probabilities of being first."""
     charts = {f"profile-{unit}": chart for unit in UNITS if (chart := _profile(found, unit))}
-    first = groups.chances({group: chance for group, (_, chance) in ranking(found.of("epochs")).items()})
+    chances = {group: chance for group, (_, chance) in ranking(found.of("epochs")).items() if not math.isnan(chance)}
+    first = groups.chances(chances)
     return {**charts, **({"chances": first} if first else {})}
 
 
@@ -208,7 +211,7 @@ def _document(found: Workloads) -> dict[str, Any]:
         "over": found.over,
         "answer": found.answer,
         "targets": found.targets,
-        "groups": {group: {"rank": ranks[group][0], "first": ranks[group][1], **dict(_medians(found, group))}
+        "groups": {group: {"rank": ranks[group][0], "first": _known(ranks[group][1]), **dict(_medians(found, group))}
                    for group in ranks},
         "left_out": found.left_out,
     }  # fmt: skip
@@ -217,5 +220,8 @@ def _document(found: Workloads) -> dict[str, Any]:
 def _medians(found: Workloads, group: str) -> Iterator[tuple[str, dict[str, float | None]]]:
     for unit in target.UNITS:
         if unit != "seconds":
-            own = {name: median(costs) for name, costs in found.of(unit)[group].items()}
-            yield unit, {name: value if math.isfinite(value) else None for name, value in own.items()}
+            yield unit, {name: _known(median(costs)) for name, costs in found.of(unit)[group].items()}
+
+
+def _known(value: float) -> float | None:
+    return value if math.isfinite(value) else None

@@ -1,6 +1,8 @@
 """Resampling against SciPy's own: to the digit where everything is counted out, else within its sampling error."""
 
+import itertools
 import math
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -49,6 +51,30 @@ def test_what_is_drawn(seed, monkeypatch):
         assert ours == pytest.approx(p, abs=8 * math.sqrt(p * (1 - p) / 9999) + 1e-3)
     monkeypatch.setattr(resampling, "AT_ONCE", 70)  # a row at a time is the same
     assert (turned_p(a - b), relabelled_p(a, b)) == pytest.approx(found, abs=0.02)
+
+
+def exact(values):
+    return [Fraction(round(value * 360), 360) for value in values]
+
+
+def two_sided(observed, chance):
+    tails = sum(one <= observed for one in chance), sum(one >= observed for one in chance)
+    return min(1.0, 2 * min(tails) / len(chance))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_accuracies_that_tie_are_counted_as_fractions(seed):
+    """Shares of 360 samples, near one another: as floats their sums differ where as fractions they are equal."""
+    values = np.random.default_rng(seed).integers(340, 346, 9) / 360
+    a, b, shares = values[:4], values[4:], exact(values)
+    whole = sum(shares)
+    sums = [sum(some) for some in itertools.combinations(shares, 4)]
+    apart = [one / 4 - (whole - one) / 5 for one in sums]
+    assert relabelled_p(a, b) == pytest.approx(two_sided(apart[0], apart), abs=1e-12)
+    differences = [one - other for one, other in zip(shares[:4], shares[4:8], strict=True)]
+    turned = [sum(sign * one for sign, one in zip(signs, differences, strict=True))
+              for signs in itertools.product((1, -1), repeat=4)]  # fmt: skip
+    assert turned_p(a - b[:4], float(values.max())) == pytest.approx(two_sided(turned[0], turned), abs=1e-12)
 
 
 def test_what_nothing_tells_apart_is_certain():
