@@ -17,15 +17,13 @@ from reference.ui import PICTURE, compared, comparing, page_of, says, served
 
 WIDTH, COLOURS = 1200, 64
 PANE = (198, 0, 890, 1000)  # of a page, without what stands beside it
-MORE = "[...document.querySelectorAll('*')].find((e) => !e.children.length && e.innerText === 'Show more')?.click()"
 
 
 def main(folder: Path) -> None:
     with TemporaryDirectory(prefix="descent-ui-") as scratch:
         study, trials = compared(Path(scratch))
         with served(Path(scratch)) as address, browser() as chromium:
-            chromium.visit(page_of(address, study), WIDTH, f"{PICTURE} && {says('Show more')}")
-            chromium.value(MORE)
+            chromium.visit(page_of(address, study), WIDTH, PICTURE)
             picture(chromium, folder / "mlflow_study.png")
             chromium.visit(comparing(address, trials), WIDTH, says("mlp/adam/digits seed=0", "optimizer"))
             picture(chromium, folder / "mlflow_compare.png")
