@@ -11,7 +11,7 @@ import torch
 import yaml
 
 from reference.repository import Repository
-from reference.stored import add, opened
+from reference.stored import add, opened, stocked
 
 PROJECT = Path(__file__).parents[1]
 DOCUMENTS = [PROJECT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")]
@@ -36,7 +36,8 @@ def test_every_command_is_of_a_kind_that_is_run_here():
 
 
 @pytest.mark.parametrize("command", TRAINING)
-def test_training_commands_work(command, run_here):
+def test_training_commands_work(command, run_here, tmp_path):
+    stocked(tmp_path)
     answer = run_here(shlex.split(command)[2:])
     assert answer.code == 0, answer.err
 
@@ -66,7 +67,7 @@ def test_comparing_commands_work(command, run_here):
 @pytest.fixture(scope="module")
 def two_optimizers(tmp_path_factory):
     """A store with what the commands that compare name."""
-    root = tmp_path_factory.mktemp("compared")
+    root = stocked(tmp_path_factory.mktemp("compared"))
     store = opened(root)
     parent = {"mlflow.parentRunId": add(store, {}, tags={"role": "study"}, name="search")}
     for seed in range(5):

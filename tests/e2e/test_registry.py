@@ -20,6 +20,7 @@ from scipy import stats
 
 from descent import processes
 from descent.registering import paired
+from reference.stored import stocked
 
 PROJECT = Path(__file__).parents[2]
 EVALUATE = PROJECT / "src" / "evaluate.py"
@@ -33,6 +34,7 @@ def registered(answer):
 
 @pytest.fixture
 def client(tmp_path):
+    stocked(tmp_path)
     return mlflow.MlflowClient(f"sqlite:///{tmp_path}/mlflow.db")
 
 

@@ -18,6 +18,7 @@ from scipy import stats
 from descent import training
 from descent.data import synthetic
 from reference import forked
+from reference.stored import stocked
 
 PROJECT = Path(__file__).parents[2]
 TRAIN = PROJECT / "src" / "train.py"
@@ -90,7 +91,7 @@ def stored(root: Path, said: str = "") -> Stored:
 @pytest.fixture(scope="module")
 def history(tmp_path_factory):
     """One run's life: a seed of two folds, the same command again, a second seed, a third epoch."""
-    root = tmp_path_factory.mktemp("repeats")
+    root = stocked(tmp_path_factory.mktemp("repeats"))
     found = {}
     for moment, changes in {
         "first": [],
@@ -207,7 +208,7 @@ def callback(text: str) -> str:
 
 
 def test_one_that_diverges_leaves_the_others_and_ends_with_5(tmp_path):
-    code, said = command(tmp_path, "seeds=3", "hydra.run.dir=run", callback("Spoils, seeds: [1]"))
+    code, said = command(stocked(tmp_path), "seeds=3", "hydra.run.dir=run", callback("Spoils, seeds: [1]"))
     assert code == 5
     assert "1 of 3 repeats diverged; the means are of the other 2: seed=1: loss: nan at step 0" in said.splitlines()[-1]
     found = stored(tmp_path)
@@ -227,7 +228,7 @@ def test_where_all_diverge_there_is_no_mean(tmp_path):
 
 
 def test_a_signal_ends_the_child_and_the_parent(tmp_path):
-    code, said = command(tmp_path, "seeds=3", "hydra.run.dir=run", callback("Interrupts, seed: 1"))
+    code, said = command(stocked(tmp_path), "seeds=3", "hydra.run.dir=run", callback("Interrupts, seed: 1"))
     assert code == 130 and "goes on with it" in said.splitlines()[-1]
     found = stored(tmp_path)
     assert found.parent.info.status == "KILLED"
