@@ -1,12 +1,19 @@
 """`python src/reproduce.py`: runs of a repository that has moved on come out again, or it is said why not."""
 
+import hashlib
 import json
 import shutil
 import sqlite3
+import subprocess
+import sysconfig
+import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from descent.errors import EnvironmentFault
+from descent.reproduction import environments
 from reference.repository import Repository
 
 pytestmark = pytest.mark.slow  # each makes a checkout and a process
@@ -31,9 +38,28 @@ def moved_on(repository):
     repository.commit("moved on")
 
 
+def planted_lock(repository):
+    """A lock of one small package, which brings along all that this interpreter has."""
+    wheel = repository.root.parent / "planted-1.0-py3-none-any.whl"
+    files = {
+        "planted.py": "MADE = True\n",
+        "planted.pth": sysconfig.get_path("purelib") + "\n",
+        "planted-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: planted\nVersion: 1.0\n",
+        "planted-1.0.dist-info/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    files["planted-1.0.dist-info/RECORD"] = "".join(f"{name},,\n" for name in files)
+    with zipfile.ZipFile(wheel, "w") as archive:
+        for name, text in files.items():
+            archive.writestr(name, text)
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    (repository.root / "requirements.lock").write_text(f"planted @ file://{wheel} --hash=sha256:{digest}\n")
+    repository.commit("a small lock")
+
+
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory):
     made = Repository(tmp_path_factory.mktemp("repository"))
+    planted_lock(made)
     soiled(made)
     answer = made.run("train", *SMALL, "name=dirty", "hydra.run.dir=runs/dirty")
     assert answer.returncode == 0, answer.stderr
@@ -115,6 +141,8 @@ BROKEN = {
         "_target_: got os.system, allowed what torch, torchvision, pytorch_lightning and descent train with",
     ),
     "loader": (lambda said: said["composed"]["model"].update(_target_="torch.load"), 2, "_target_: got torch.load"),
+    "half a record": (lambda said: said.pop("choices"), 3, "provenance.json: it lacks choices; the run cannot"),
+    "no tracking": (lambda said: said["composed"].pop("tracking"), 3, "it lacks composed.tracking.kind, composed."),
     "nested": (lambda said: said["composed"]["trainer"].update(x=[{"_target_": "a.b"}]), 2, "_target_: got a.b"),
     "data": (lambda said: said["composed"]["dataset"].update(path="/not/there.csv"), 3, "/not/there.csv is not there"),
 }
@@ -229,6 +257,45 @@ def test_a_planted_difference_is_found_and_its_cause_named(edit, cause, copied, 
     answer = repository.run("reproduce", f"run={place}")
     assert answer.returncode == 6, answer.stdout + answer.stderr
     assert "DIFFERENT: from step " in answer.stdout and cause in answer.stdout
+
+
+def test_a_run_whose_directory_is_gone_is_made_again_from_the_store(again, repository, monkeypatch, tmp_path):
+    """And on another machine, which has no record of its diff."""
+    number, place = local_id(repository), repository.root / "runs/dirty"
+    place.rename(tmp_path / "aside")
+    monkeypatch.setattr(repository, "state", tmp_path / "state")
+    restored = repository.root / "runs/restored" / number
+    try:
+        refused = repository.run("reproduce", f"run={number[:8]}")
+        assert refused.returncode == 2 and "is no record of this machine; trust=true" in refused.stderr
+        assert refused.stderr.count("\n") == 1 and refused.stdout.startswith(f"restored: {restored} from ")
+        answer = repository.run("reproduce", f"run={number[:8]}", "trust=true")
+        assert answer.returncode == 0 and "IDENTICAL" in answer.stdout, answer.stdout + answer.stderr
+    finally:
+        shutil.rmtree(restored, ignore_errors=True)
+        (tmp_path / "aside").rename(place)
+    second = answer.stdout.rpartition("reproduction: ")[2].strip()
+    assert tags(repository)[number]["reproduced_by"] == json.loads(Path(second, "run.json").read_text())["local_id"]
+
+
+def test_the_environment_of_the_lock_is_made_and_trained_with(repository):
+    answer = repository.run("reproduce", "run=dirty", "environment=rebuild")
+    assert answer.returncode == 0 and "IDENTICAL" in answer.stdout, answer.stdout + answer.stderr
+    [made] = (repository.state / "descent/environments").iterdir()
+    assert (made / ".ready").exists() and f"making the environment of requirements.lock in {made}" in answer.stdout
+    found = subprocess.run([made / "bin/python", "-c", "import planted; print(planted.MADE)"], capture_output=True)
+    assert found.stdout == b"True\n"
+
+
+def test_an_environment_that_cannot_be_made_is_one_line(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    (tmp_path / "requirements.lock").write_text(f"planted @ file://{tmp_path}/none.whl --hash=sha256:{'0' * 64}\n")
+    with pytest.raises(EnvironmentFault, match=r"environment: requirements\.lock cannot be installed: ") as refusal:
+        environments.python_of("rebuild", tmp_path)
+    assert len(str(refusal.value)) <= 200 and "\n" not in str(refusal.value)
+    assert list((tmp_path / "state/descent/environments").iterdir()) == []
+    with pytest.raises(EnvironmentFault, match=r"has no requirements\.lock; environment=present goes on"):
+        environments.python_of("rebuild", tmp_path / "state")
 
 
 def test_a_lost_line_of_the_diff_is_code(copied, repository):

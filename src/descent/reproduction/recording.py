@@ -17,6 +17,11 @@ from descent.tracking.provenance import Source
 from descent.tracking.secrets import mask_values
 
 FILE = "provenance.json"
+NEEDED = (
+    *("source.commit", "source.dirty", "source.diff_sha256", "source.root", "resolved.threads", "resolved.tested"),
+    *("composed.dataset", "composed.trainer", "composed.tracking.kind", "composed.tracking.uri", "choices"),
+    *("composed.tracking.experiment", "overrides", "many", "extended_from", "identity", "local_id", "name", "parent"),
+)
 
 
 def keep(
@@ -51,6 +56,19 @@ def read(directory: Path) -> dict[str, Any]:
         return {}
     except (ValueError, TypeError) as error:
         raise DataError(cut(f"{file}: damaged ({type(error).__name__})", LONGEST_LINE)) from None
+
+
+def checked(directory: Path) -> dict[str, Any]:
+    """What was kept, with all that a repetition reads; empty where nothing was. DataError where some is missing."""
+    said = read(directory)
+    if said and (lacking := [name for name in NEEDED if not _has(said, name.split("."))]):
+        line = f"{directory / FILE}: it lacks {', '.join(lacking[:3])}; the run cannot be made again from it"
+        raise DataError(cut(line, LONGEST_LINE))
+    return said
+
+
+def _has(node: Any, path: list[str]) -> bool:
+    return not path or (isinstance(node, dict) and path[0] in node and _has(node[path[0]], path[1:]))
 
 
 def _write(place: Place, config: Config, said: Mapping[str, Any]) -> None:

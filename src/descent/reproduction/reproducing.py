@@ -21,7 +21,7 @@ from descent.errors import DataError, DescentError, UsageError
 from descent.finding import meant
 from descent.interruption import interruptible
 from descent.place import Place
-from descent.reproduction import environments, explaining, permission, recording, trees
+from descent.reproduction import environments, explaining, permission, recording, regaining, trees
 from descent.reproduction.rerunning import Order
 from descent.tracking.destination import Destination
 from descent.tracking.fetching import artifact, shown_name
@@ -47,20 +47,30 @@ class Failed(DescentError):
 def reproduce(run: str, explain: bool, environment: str, trust: bool, trusted_modules: str | None) -> int:
     """0 where every bit came out again, DIFFERENT where one did not."""
     root = project_root()
-    found = meant(run, root, stored_id, KEY)
+    found = _meant(run, root)
     parts = [place.read(child) for child in account.children(found)] or [found]
     runs = [account.of(part) for part in parts if part is not None]
     if explain:
         for one in runs:
-            print(*explaining.lines(one, recording.read(one.directory), source_root()), sep="\n")
+            print(*explaining.lines(one, recording.checked(one.directory), source_root()), sep="\n")
         return 0
     trusted = [name.strip() for name in (trusted_modules or "").split(",")]
     came = [_again(one, environment, trust, trusted) for one in runs]
     return 0 if all(came) else DIFFERENT
 
 
+def _meant(text: str, root: Path) -> Place:
+    """The run of the text; where its directory is gone, as the tracking store has it."""
+    try:
+        return meant(text, root, stored_id, KEY)
+    except UsageError:
+        if (found := regaining.regained(text, root)) is None:
+            raise
+        return found
+
+
 def _again(run: Account, environment: str, trust: bool, trusted: list[str]) -> bool:
-    said, repository = recording.read(run.directory), source_root()
+    said, repository = recording.checked(run.directory), source_root()
     permission.refuse_targets(said.get("composed", {}), trusted)
     commit, patch = permission.code(repository, run.source, trust, lambda: _tracked_diff(run, said))
     _refuse_lost_data(said["composed"])
@@ -186,7 +196,7 @@ def _log(run: Account, again: Place, found: Differences, tracking: Mapping[str, 
         (run.directory, run.local_id, mine),
         (again.directory, again.local_id, theirs),
     ):
-        name = shown_name(directory)
+        name = shown_name(directory) or (run.name if stored_id(directory) else None)
         if name is None:
             continue
         with (
