@@ -20,9 +20,10 @@ from descent.arguments import REQUIRED, Argument, script
     ]
 )
 def main(values: dict[str, Any]) -> None:
-    from descent.finding import refuse_unknown
+    from descent.finding import is_like_an_id, refuse_unknown
 
-    refuse_unknown(values["run"])
+    if not is_like_an_id(values["run"]):
+        refuse_unknown(values["run"])
     from descent.reproduction.reproducing import reproduce
 
     if code := reproduce(**values):

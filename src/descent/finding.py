@@ -64,6 +64,11 @@ def refuse_unknown(text: str | None) -> None:
         meant(text, project_root(), stored_id, "run")
 
 
+def is_like_an_id(text: str) -> bool:
+    """Whether a tracking store may know a run by it, whose directory is gone."""
+    return len(text) >= SHORTEST_PREFIX and set(text) <= set("0123456789abcdef")
+
+
 def best_run(root: Path) -> Place | None:
     """The best by the objective among the finished runs that have it and the data in common with the newest of them.
 

@@ -8,7 +8,7 @@ from descent import place, rules
 from descent.comparison.account import HISTORY, LOSSES
 from descent.durable import UNFINISHED, write_json
 from descent.errors import DataError
-from descent.finding import SHORTEST_PREFIX, WEIGHTS
+from descent.finding import WEIGHTS, is_like_an_id
 from descent.identity import Identity
 from descent.place import Place
 from descent.reproduction import recording
@@ -19,12 +19,11 @@ from descent.tracking.outbox import STATE
 
 FOLDER = Path("runs", "restored")
 FILES = (recording.FILE, place.RESULTS, HISTORY, WEIGHTS, f"diagnostics/{LOSSES}")  # among a run's artifacts
-HEXADECIMAL = set("0123456789abcdef")
 
 
 def regained(text: str, root: Path) -> Place | None:
     """The run with that id, in a new directory; None where no store knows it. DataError where a file is lacking."""
-    if len(text) < SHORTEST_PREFIX or not set(text) <= HEXADECIMAL:
+    if not is_like_an_id(text):
         return None
     found = kept_run(Destination("local", None, "descent", root), text)
     if found is None:
