@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -84,15 +85,36 @@ def test_its_report_tells_the_ranking_and_the_next_race(raced):
     }
     assert [line.split(" | ")[0] for line in (study / "table.md").read_text().splitlines()[4:]] != []
     proposed = yaml.safe_load((study / "next" / "space" / "next.yaml").read_text())["space"]
-    assert proposed["workloads"] == ["model=linear dataset=iris", "model=linear dataset=wine"] or proposed["workloads"]
+    assert proposed["workloads"] == ["dataset=iris", "dataset=wine"]
     assert proposed["parameters"]["optimizer"] == "scientific sgd | adam | lion"
 
 
+def proposed_by(output):
+    """The words of the command that stands at the end."""
+    python, script, *words = shlex.split(output.rpartition("next:\n")[2])
+    assert (python, script) == ("python", "src/train.py")
+    return words
+
+
 @pytest.mark.slow
-def test_the_proposed_race_is_a_command(raced, run_here):
-    study = raced[0] / "sweeps" / "race"
-    answer = run_here(["-m", f"--config-dir={study / 'next'}", "space=next", "dry_run=true", *TINY[2:]])
-    assert answer.code == 0, answer.err
+def test_the_proposed_race_is_a_command_with_all_else_as_it_was(raced, run_here):
+    words = proposed_by(raced[1].stdout)
+    assert words[1:3] == [f"--config-dir={raced[0] / 'sweeps' / 'race' / 'next'}", "space=next"]
+    fixed = ["model=linear", "epochs=3", "batch_size=32", "search.points=2", "search.repeats=2", "workers=2"]
+    assert words[3:] == [*fixed, "checkpoint.seconds=0"]
+    answer = run_here([*words, "dry_run=true"])
+    assert (answer.code, answer.err) == (0, "")
+
+
+@pytest.mark.slow
+def test_a_race_on_one_workload_proposes_one_too(tmp_path, run_here):
+    fixed = ["model=linear", "dataset=iris", "epochs=1", "lr=0.01", "tracking=none", "search.points=1"]
+    fixed += ["search.repeats=1", "seed=4"]
+    found = run_here(["-m", "search=race", "optimizer=sgd,adam", *fixed, "study=one"])
+    words = proposed_by(found.out)
+    assert words[3:] == fixed
+    again = run_here([*words, "dry_run=true"])
+    assert (again.code, again.err) == (0, "")
 
 
 @pytest.mark.slow
@@ -114,6 +136,10 @@ def test_a_finished_race_says_so(raced):
             "search.patience: got 9, allowed None with search=",
         ),
         (["search=race", "optimizer=sgd,adam", "seed=1,2"], "seed: got several values, allowed one with search=race"),
+        (
+            ["search=race", "optimizer=sgd,adam", "model=linear", "dataset=iris,diabetes"],
+            "objective: got maximize val/accuracy with dataset=iris optimizer=sgd and minimize val/loss",
+        ),
         (["search=race", "optimizer=sgd,adam", "outputs=x"], "outputs: got x, allowed null with search=race: it has"),
     ],
     ids=lambda part: " ".join(part) if isinstance(part, list) else "",

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from descent import composition
+from descent import composition, door
 from descent.errors import UsageError
 from hydra_plugins.descent_sweeper import _race
 from hydra_plugins.descent_sweeper._search_space import parsed
@@ -147,3 +147,21 @@ def test_what_is_checked_first_holds_both_ends_and_every_choice():
     assert {(point["model"], point["optimizer"]) for point in checked} == {
         (model, optimizer) for model in ("mlp", "linear") for optimizer in ("sgd", "adam")
     }
+
+
+@pytest.mark.parametrize(
+    ("dataset", "aim"), [("diabetes", ("val/loss", "minimize")), ("iris", ("val/accuracy", "maximize"))]
+)
+def test_the_objective_is_that_of_the_workloads_and_not_of_what_is_composed_alone(dataset, aim):
+    base = door.typed(composition.compose([]))
+    race = planned(OPTIMIZERS, listed=[f"model=linear dataset={dataset}"])
+    found = _race.aimed(race, ["epochs=1"], base, composition.compose)
+    assert (found.objective, found.direction) == aim
+
+
+def test_workloads_of_different_objectives_are_refused():
+    race = planned(OPTIMIZERS, listed=["dataset=iris", "dataset=diabetes"])
+    with pytest.raises(
+        UsageError, match=r"^objective: got maximize val/accuracy with dataset=iris optimizer=sgd and min"
+    ):
+        _race.aimed(race, ["model=linear"], door.typed(composition.compose([])), composition.compose)

@@ -25,7 +25,7 @@ def write(race: Race, directory: Path) -> list[Path]:
     further = directory / NEXT / "space" / f"{NEXT}.yaml"
     for place in (folder, further.parent):
         place.mkdir(parents=True, exist_ok=True)
-    further.write_text(ranges.space_file(race, next_command(directory)))
+    further.write_text(ranges.space_file(race, next_command(race, directory)))
     page.write_text(written(page_of(race, directory)), encoding="utf-8")
     table.write_text(markdown(race))
     for name, charts in pictured(race).items():
@@ -33,11 +33,10 @@ def write(race: Race, directory: Path) -> list[Path]:
     return [page, table, folder, further]
 
 
-def next_command(directory: Path) -> str:
-    """What begins the race that this one proposes."""
-    return shlex.join(
-        ["python", "src/train.py", "-m", f"--config-dir={directory / NEXT}", f"space={NEXT}", "workers=2"]
-    )
+def next_command(race: Race, directory: Path) -> str:
+    """What begins the race that this one proposes, all else as it was."""
+    words = [f"--config-dir={directory / NEXT}", f"space={NEXT}", *race.further]
+    return shlex.join(["python", "src/train.py", "-m", *words])
 
 
 def pictured(race: Race) -> dict[str, list[Chart]]:
@@ -56,6 +55,7 @@ def pictured(race: Race) -> dict[str, list[Chart]]:
 def page_of(race: Race, directory: Path) -> Page:
     """The whole page."""
     chances = groups.chances(standing.chances_of_first(race))
+    further = next_command(race, directory)
     overall = [one for one in (standing_chart(race), chances, profile_chart(race)) if one is not None]
     sections = [
         Section("Over all workloads", [_facts(race), _table(overall_rows(race)), *overall], _how(race)),
@@ -65,7 +65,7 @@ def page_of(race: Race, directory: Path) -> Page:
         Section("What to mind", _warned(race)),
         *_failures(race),
         Section("Next", ["Ranges moved where a best was at an end, narrowed elsewhere:",
-                         Command(next_command(directory)), Command(ranges.space_file(race, next_command(directory)))]),
+                         Command(further), Command(ranges.space_file(race, further))]),
         Section("The command", ["It goes on with the race, or shows that it is finished:", Command(race.command)]),
     ]  # fmt: skip
     return Page(f"Race {race.name}", verdict(race), sections)
@@ -296,4 +296,4 @@ def lines(race: Race, directory: Path) -> list[str]:
     warned = [*ranges.boundary_warnings(race), *ranges.coverage_warnings(race)]
     kinds = [(kind, sum(one.kind == kind for one in warned)) for kind in ("boundary", "coverage")]
     said = [f"{count} {kind} warnings are in the report" for kind, count in kinds if count]
-    return [*table, verdict(race), *said, f"report: {directory / PAGE}", "next:", f"  {next_command(directory)}"]
+    return [*table, verdict(race), *said, f"report: {directory / PAGE}", "next:", f"  {next_command(race, directory)}"]

@@ -71,6 +71,7 @@ class Race:
     command: str = ""
     kept: Mapping[str, str] = field(default_factory=dict)  # rules of a space file that a next race keeps
     listed: Sequence[str] = ()  # its workloads, as a space file lists them
+    further: Sequence[str] = ()  # words of its command that a next race keeps
 
     @property
     def sign(self) -> float:

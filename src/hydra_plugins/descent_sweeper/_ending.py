@@ -95,10 +95,13 @@ def next_commands(keys: Iterable[str], run: object, tracking: str, study: str = 
 
 def train_command(words: Sequence[str], searchpath: Sequence[str], primary: Sequence[str]) -> str:
     """What trains a point again, as an ordinary run."""
-    where = [door.searched(searchpath)] if searchpath else []
-    if primary:
-        where += [f"--config-path={primary[0]}", f"--config-name={primary[1]}"]
-    return door.mask(shlex.join(["python", "src/train.py", *where, *words]))
+    return door.mask(shlex.join(["python", "src/train.py", *where(searchpath, primary), *words]))
+
+
+def where(searchpath: Sequence[str], primary: Sequence[str]) -> list[str]:
+    """The words that say where a command's choices lie, and with which file it begins."""
+    named = [f"--config-path={primary[0]}", f"--config-name={primary[1]}"] if primary else []
+    return [*([door.searched(searchpath)] if searchpath else []), *named]
 
 
 def _say(console: Console, lines: Iterable[str]) -> None:

@@ -5,7 +5,7 @@ The list is a function of the command alone, and the repeats one of what came of
 
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
@@ -14,13 +14,17 @@ from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 from optuna.trial import TrialState
 
+from descent import door
 from descent.errors import UsageError
 from hydra_plugins.descent_sweeper._draws import seed_of
-from hydra_plugins.descent_sweeper._search_space import Parameter, Point, every_point, is_same
+from hydra_plugins.descent_sweeper._ending import where
+from hydra_plugins.descent_sweeper._identity import is_free
+from hydra_plugins.descent_sweeper._search_space import Parameter, Point, every_point, is_same, overrides_of
 
 WORKLOADS = ("model", "dataset")  # groups that are no part of what is compared
 SEED = "seed"
 # What ends or begins one search sooner than another, as it is when nothing is said.
+OWN = ("search", "space", "study", "dry_run")  # words that each race says for itself
 UNEQUAL = {"patience": None, "target": None, "min_improvement": 0.0, "start": True, "refit": False}
 
 
@@ -45,6 +49,7 @@ class Race:
     repeats: int
     seed: int
     here: str  # the one workload, where there is no other
+    further: tuple[str, ...] = ()  # words of the command that a further race has too
 
     @property
     def kept(self) -> list[Parameter]:
@@ -224,10 +229,31 @@ def _as_choices(workloads: Sequence[Point]) -> Iterator[Parameter]:
         yield Parameter(key, key, "choice", choices=tuple(dict.fromkeys(one[key] for one in workloads)))
 
 
+def aimed(race: Race, words: Sequence[str], settings: Any, compose: Callable[[Sequence[str]], DictConfig]) -> Any:
+    """The settings with the objective of the workloads, which has to be one: what was composed before has none."""
+    found: dict[tuple[str, str], str] = {}
+    one = settings
+    first, value = race.workloads[0], race.values[0]
+    for group in [*(Group(other, value) for other in race.workloads), *(Group(first, other) for other in race.values)]:
+        one = door.typed(compose([*words, *overrides_of(race.points_of(group)[0])]))
+        found.setdefault((one.objective, one.direction), " ".join(overrides_of({**group.workload, **group.value})))
+    if len(found) > 1:
+        got = " and ".join(f"{way} {name} with {whose}" for (name, way), whose in list(found.items())[:2])
+        raise UsageError(door.shortened(f"objective: got {got}", "; allowed one for all that race, objective=…"))
+    return replace(settings, objective=one.objective, direction=one.direction)
+
+
 def of_trials(words: Sequence[str], race: Race) -> list[str]:
     """Fixed overrides without what each trial's own point says."""
     own = {one.key for one in race.parameters}
     return [word for word in words if word.lstrip("+").partition("=")[0] not in own]
+
+
+def kept_words(words: Sequence[str], race: Race, primary: Sequence[str]) -> tuple[str, ...]:
+    """What a further race is told beside its space: whatever this one was, but for its own name and place."""
+    own = {one.key for one in race.parameters} - {SEED}
+    kept = [word for word in words if word.lstrip("+").partition("=")[0] not in {*own, *OWN}]
+    return *where(door.searchpath(), primary), *(word for word in kept if not is_free(word, ("hydra",)))
 
 
 def best_points(race: Race, queue: Any, plan: Any) -> list[Point]:

@@ -46,7 +46,8 @@ def race_of(queue: Queue, plan: Plan, race: Race) -> "races.Race":
         repeats=race.repeats,
         command=door.mask(shlex.join(["python", "src/train.py", *sys.argv[1:]])),
         kept={one.key: f"{one.role or 'scientific'} {one.described}" for one in race.kept},
-        listed=[" ".join(overrides_of(one)) for one in race.workloads],
+        listed=[" ".join(overrides_of(one)) for one in race.workloads if one],
+        further=[door.mask(word) for word in race.further],
     )
 
 

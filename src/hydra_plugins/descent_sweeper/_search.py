@@ -85,7 +85,9 @@ def planned(arguments: Sequence[str], hydra_context: HydraContext, config: DictC
         raise UsageError("search: got nothing to explore, allowed swept overrides, space=… or choices with a space")
     race = _race.asked(parameters, swept, fixed, settings, base)
     if race is not None:
+        race = replace(race, further=_race.kept_words(words, race, door.primary(str(base.hydra.job.config_name))))
         words = _race.of_trials(words, race)
+        settings = _race.aimed(race, words, settings, compose)
         parameters, first, total = race.parameters, race.first(), race.total()
     else:
         first, total = _first_points(sweep, parameters, base, settings.seed)

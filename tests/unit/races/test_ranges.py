@@ -1,5 +1,7 @@
 """Where bests lie: warnings that are due and none that is not, and the ranges of a next race."""
 
+from dataclasses import replace
+
 import pytest
 import yaml
 
@@ -52,6 +54,11 @@ def test_the_next_race_is_a_space_file_whose_rules_are_read():
     assert rules["optimizer"].role == "scientific" and rules["optimizer"].choices == ("a", "b")
     assert (rules[LR.name].role, rules[LR.name].log) == ("nuisance", True)
     assert rules[KIND.name].role == "fixed" and rules[KIND.name].when == (("optimizer", ("b",)),)
+
+
+def test_without_listed_workloads_the_file_lists_none():
+    space = yaml.safe_load(space_file(replace(raced(), listed=()), ""))["space"]
+    assert list(space) == ["parameters"]
 
 
 def test_a_share_and_its_place_are_each_others_inverse():
