@@ -30,7 +30,8 @@ from descent.arguments import Argument, script
 def main(values: dict[str, Any]) -> None:
     from descent.finding import refuse_unknown
 
-    refuse_unknown(values["run"])
+    if values["model"] is None and (values["register"] or not values["force"]):  # else that is what is wrong
+        refuse_unknown(values["run"])
     from descent.evaluation.evaluating import run
 
     run(**values)
