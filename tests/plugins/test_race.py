@@ -165,3 +165,24 @@ def test_workloads_of_different_objectives_are_refused():
         UsageError, match=r"^objective: got maximize val/accuracy with dataset=iris optimizer=sgd and min"
     ):
         _race.aimed(race, ["model=linear"], door.typed(composition.compose([])), composition.compose)
+
+
+@pytest.mark.parametrize("names", ["sgd | momentum", "momentum | sgd"])
+def test_a_scientific_parameter_of_one_value_alone_makes_groups_of_its_own(names):
+    momentum = parsed("optimizer.momentum", "scientific 0.5 | 0.9 if optimizer=momentum")
+    race = planned(parsed("optimizer", f"scientific {names}"), momentum, SGD)
+    assert len(race.values) == 3
+    assert [race.group_of(point) for point in map(first_of(race), race.groups)] == race.groups
+    assert [one.key for one in race.kept] == ["optimizer", "optimizer.momentum"]
+
+
+def first_of(race):
+    return lambda group: race.points_of(group)[0]
+
+
+def test_what_is_waited_for_ends_with_the_repeats_that_there_are():
+    race, shown = planned(), []
+    queue = SimpleNamespace(stopped="", trials=lambda state: [], extend=lambda total, points: None)
+    plan = SimpleNamespace(directions=["minimize"], tested_from=0)
+    assert race.led(SimpleNamespace(run=lambda _: 0, queue=queue, plan=plan), race.first(), shown.append) == 0
+    assert shown == [race.total(), len(race.first())]

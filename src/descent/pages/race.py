@@ -6,12 +6,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from descent.comparison.summary import summarise
+from descent.durable import write_durably
 from descent.pages import groups
 from descent.pages.chart import PALETTE, Axis, Band, Chart, Layer, Line, Points
 from descent.pages.page import Command, Facts, Page, Part, Section, Table, written
 from descent.pages.search import DOTS, PAGE, PICTURES
 from descent.races import best_of, ranges, standing
 from descent.races.race import Knob, Race, Try
+from descent.tracking import describing
+from descent.tracking.describing import plain
 
 TABLE, NEXT = "table.md", "next"
 LEADERS = 5  # stand out in charts with a line for each value
@@ -25,9 +28,11 @@ def write(race: Race, directory: Path) -> list[Path]:
     further = directory / NEXT / "space" / f"{NEXT}.yaml"
     for place in (folder, further.parent):
         place.mkdir(parents=True, exist_ok=True)
-    further.write_text(ranges.space_file(race, next_command(race, directory)))
-    page.write_text(written(page_of(race, directory)), encoding="utf-8")
-    table.write_text(markdown(race))
+    write_durably(further, ranges.space_file(race, next_command(race, directory)).encode())
+    write_durably(page, written(page_of(race, directory)).encode())
+    write_durably(table, markdown(race).encode())
+    for file in folder.glob("*.png"):
+        file.unlink()
     for name, charts in pictured(race).items():
         picture(charts, race.name).savefig(folder / f"{name}.png", dpi=DOTS)
     return [page, table, folder, further]
@@ -73,16 +78,25 @@ def page_of(race: Race, directory: Path) -> Page:
 
 def verdict(race: Race) -> str:
     """One sentence."""
+    if not any(race.came_to(workload, value) for workload in race.workloads for value in race.values):
+        return f"No repeats yet, which alone say who is first: {len(race.tries)} trainings have ended."
     ranks, chances = standing.mean_ranks(race), standing.chances_of_first(race)
     first = min(ranks, key=lambda value: ranks[value])
     count = "1 workload" if len(race.workloads) == 1 else f"{len(race.workloads)} workloads"
     said = f"{first} has the best mean rank of {len(race.values)} over {count}: {ranks[first]:.3g}"
     if not chances:
-        return f"{said}; fewer than two repeats say nothing of how sure that is."
+        return f"{said}; too few repeats, or equal ones, say nothing of how sure that is."
     likely = max(chances, key=lambda value: chances[value])
     sure = f"with a probability of {chances.get(first, 0.0):.2f} it is first"
     also = f", {likely} with {chances[likely]:.2f}" if likely != first else ""
     return f"{said}; {sure}{also}."
+
+
+def note(race: Race) -> str:
+    """The race in a few lines of Markdown, for the page of its run in MLflow."""
+    shown = "standing" if standing_chart(race) else "best_of"
+    question = f"Who of {', '.join(race.values)} is first on {', '.join(race.workloads)}?"
+    return describing.told(question, verdict(race), race.command, describing.picture(f"{PICTURES}/{shown}.png"))
 
 
 def _how(race: Race) -> str:
@@ -110,7 +124,7 @@ def by_rank(race: Race) -> list[str]:
 def overall_rows(race: Race) -> list[list[str]]:
     """A heading and a row for each value."""
     ranks, chances = standing.mean_ranks(race), standing.chances_of_first(race)
-    rows = [["", "mean rank", "first", *(f"{race.metric}, {one}" for one in race.workloads), "infeasible"]]
+    rows = [["", "mean rank", "first", *(f"{race.metric_of(one)}, {one}" for one in race.workloads), "infeasible"]]
     for value in by_rank(race):
         means = [race.mean(workload, value) for workload in race.workloads]
         shown = ["" if mean is None else f"{mean:.4f}" for mean in means]
@@ -121,7 +135,18 @@ def overall_rows(race: Race) -> list[list[str]]:
 
 def workload_rows(race: Race, workload: str) -> list[list[str]]:
     """A heading and a row for each value, the best first."""
-    rows = [["", race.metric, "95% interval", "n", f"best {race.objective}", "infeasible", "seconds", "its point"]]
+    rows = [
+        [
+            "",
+            race.metric_of(workload),
+            "95% interval",
+            "n",
+            f"best {race.objective}",
+            "infeasible",
+            "seconds",
+            "its point",
+        ]
+    ]
     for value in sorted(race.values, key=lambda one: _cost(race, workload, one)):
         best, scores = race.best(workload, value), race.came_to(workload, value)
         seconds = [one.seconds for one in race.searched(workload, value)]
@@ -278,13 +303,13 @@ def profile_chart(race: Race) -> Chart | None:
 def markdown(race: Race) -> str:
     """The table over all workloads, and the sentence."""
     head, *rows = overall_rows(race)
-    lines = [f"**{verdict(race)}**", "", _row(head)]
+    lines = [f"**{plain(verdict(race))}**", "", _row(head)]
     lines += [_row(["---", *["---:"] * (len(head) - 1)]), *(_row(row) for row in rows)]
     return "\n".join(lines) + "\n"
 
 
 def _row(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+    return f"| {' | '.join(map(plain, cells))} |"
 
 
 def lines(race: Race, directory: Path) -> list[str]:

@@ -19,6 +19,7 @@ class Knob:
     high: float = 0.0
     log: bool = False
     choices: tuple[str, ...] = ()
+    step: float | None = None
     kind: str = "float"  # float, int or choice, as a space file says it
     key: str = ""  # under which a space file has it
     when: str = ""  # the condition under which it exists, where that key does not say so
@@ -101,18 +102,21 @@ class Race:
     def came_to(self, workload: str, value: str) -> list[float]:
         """Of the repeats: on test data where there are any, else the objective; those that failed have none."""
         known = self.repeated(workload, value)
-        scores = [one.tested if self.is_tested else one.objective for one in known]
+        scores = [one.tested if self.is_tested(workload) else one.objective for one in known]
         return [score for score in scores if score is not None]
 
-    @property
-    def is_tested(self) -> bool:
-        """Whether repeats have a result on test data."""
-        return any(one.tested is not None for one in self.tries)
+    def is_tested(self, workload: str) -> bool:
+        """Whether repeats on it have a result on test data: not every dataset has any."""
+        return any(one.tested is not None for value in self.values for one in self.repeated(workload, value))
+
+    def metric_of(self, workload: str) -> str:
+        """What the repeats on it are judged by."""
+        return f"test/{self.objective.partition('/')[2]}" if self.is_tested(workload) else self.objective
 
     @property
     def metric(self) -> str:
-        """What the repeats are judged by."""
-        return f"test/{self.objective.partition('/')[2]}" if self.is_tested else self.objective
+        """What the repeats are judged by, each workload's."""
+        return " or ".join(dict.fromkeys(map(self.metric_of, self.workloads)))
 
     def mean(self, workload: str, value: str) -> float | None:
         """Of the repeats; None where there is none."""

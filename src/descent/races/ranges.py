@@ -1,5 +1,6 @@
 """Where the best points lie in what was explored: warnings, and the ranges of a race that goes on from there."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -86,11 +87,24 @@ def proposed(race: Race) -> list[Knob]:
 
 def _moved(knob: Knob, shares: Sequence[float]) -> Knob:
     low, high = min(_window(one)[0] for one in shares), max(_window(one)[1] for one in shares)
-    ends = [_end(knob, share) for share in (low, high)]
-    if knob.kind == "int":
-        ends = [float(max(1, round(ends[0]))), float(round(ends[1]))]
-    ends = [float(f"{one:.3g}") for one in ends]
-    return replace(knob, low=ends[0], high=ends[1]) if ends[0] < ends[1] else knob
+    low, high = _inwards(knob, _end(knob, low), up=True), _inwards(knob, _end(knob, high), up=False)
+    return replace(knob, low=low, high=high) if low < high else knob
+
+
+def _inwards(knob: Knob, value: float, up: bool) -> float:
+    """On the knob's grid, or with three digits (of the distance to 1, near it): never farther out than the value."""
+    if knob.kind == "int" or knob.step is not None:
+        size = knob.step or 1.0
+        return knob.low + size * _whole((value - knob.low) / size, up)
+    distance = 1 - value if 0.9 < value < 1 else abs(value)
+    size = 10.0 ** (math.floor(math.log10(distance)) - 2) if distance else 1.0
+    return float(f"{size * _whole(value / size, up):.12g}")
+
+
+def _whole(value: float, up: bool) -> int:
+    """What differs by rounding alone is whole already."""
+    slack = 1e-9 * max(1.0, abs(value))
+    return math.ceil(value - slack) if up else math.floor(value + slack)
 
 
 def _window(share: float) -> tuple[float, float]:
@@ -100,13 +114,11 @@ def _window(share: float) -> tuple[float, float]:
 
 
 def _end(knob: Knob, share: float) -> float:
-    """What is no logarithm and lay between 0 and 1 stays there: a momentum comes nearer to 1 and never beyond."""
-    inside = not knob.log and knob.low >= 0 and knob.high <= 1
-    if inside and share > 1:
+    """Without a logarithm what was above 0, or below 1, comes nearer to it and never there: it may not be allowed."""
+    if not knob.log and knob.low >= 0 and knob.high <= 1 and share > 1:
         return 1 - (1 - knob.high) / 4
-    if not knob.log and knob.low >= 0:
-        return max(0.0, knob.at(share))
-    return knob.at(share)
+    least = 1.0 if knob.kind == "int" else knob.low / 4
+    return max(min(knob.low, least), knob.at(share)) if knob.low >= 0 and not knob.log else knob.at(share)
 
 
 def space_file(race: Race, command: str) -> str:
@@ -133,7 +145,8 @@ def rule_of(knob: Knob) -> str:
 
 
 def _range(knob: Knob) -> str:
-    return f"[{knob.low:g}, {knob.high:g}]{' log' if knob.log else ''}"
+    end = f" step {knob.step:g}" if knob.step else " log" if knob.log else ""
+    return f"[{knob.low:.10g}, {knob.high:.10g}]{end}"
 
 
 def _short(value: float | str) -> str:

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from descent.races.race import Race, Try
 
 DRAWS = 20_000
+EQUAL = 1e-12  # a deviation up to here is rounding
 Floats = npt.NDArray[np.float64]
 FACTORS = tuple(1 + step / 10 for step in range(41))
 
@@ -26,7 +27,8 @@ def mean_ranks(race: Race) -> dict[str, float]:
 def chances_of_first(race: Race) -> dict[str, float]:
     """How likely each value has the best mean rank, if each mean is as sure as Student's t of its repeats says.
 
-    Values that have fewer than two repeats on some workload take no part; who tie share.
+    Values that have fewer than two repeats on some workload take no part; who tie share. A few equal results are luck
+    and no certainty: they count as far apart as those of the middle value; nothing is said where all are equal.
     """
     part = [value for value in race.values if all(len(race.came_to(one, value)) > 1 for one in race.workloads)]
     if not part:
@@ -34,7 +36,11 @@ def chances_of_first(race: Race) -> dict[str, float]:
     random = np.random.default_rng(0)
     ranks = np.zeros((DRAWS, len(part)))
     for workload in race.workloads:
-        drawn = np.column_stack([_means(race.came_to(workload, value), random) for value in part])
+        scores = [race.came_to(workload, value) for value in part]
+        apart = [deviation for one in scores if (deviation := float(np.std(one, ddof=1))) > EQUAL]
+        if not apart:
+            return {}
+        drawn = np.column_stack([_means(one, float(np.median(apart)), random) for one in scores])
         ranks += _ranks(race.sign * drawn)
     first = np.isclose(ranks, ranks.min(axis=1, keepdims=True))
     return dict(zip(part, (first / first.sum(axis=1, keepdims=True)).mean(axis=0).tolist(), strict=True))
@@ -47,9 +53,11 @@ def _ranks(costs: Floats) -> Floats:
     return np.asarray(stats.rankdata(np.atleast_2d(costs), axis=1), dtype=np.float64)
 
 
-def _means(scores: Sequence[float], random: np.random.Generator) -> Floats:
+def _means(scores: Sequence[float], deviation: float, random: np.random.Generator) -> Floats:
+    """`deviation` is that of results which have none of their own."""
     values = np.asarray(scores, dtype=np.float64)
-    error = values.std(ddof=1) / math.sqrt(len(values))
+    own = float(values.std(ddof=1))
+    error = (own if own > EQUAL else deviation) / math.sqrt(len(values))
     drawn: Floats = values.mean() + random.standard_t(len(values) - 1, DRAWS) * error
     return drawn
 

@@ -54,7 +54,8 @@ class Race:
     @property
     def kept(self) -> list[Parameter]:
         """What a further race has as it is: what is compared, and what stays."""
-        return [one for one in self.parameters if one.key in {**self.values[0], **self.fixed}]
+        keys = {key for point in (*self.values, self.fixed) for key in point}
+        return [one for one in self.parameters if one.key in keys and one not in self.nuisance]
 
     @property
     def groups(self) -> list[Group]:
@@ -101,19 +102,18 @@ class Race:
         told = [" ".join(f"{key}={value}" for key, value in one.items()) for one in self.workloads]
         return f"{self.points} points, {self.repeats} repeats on {', '.join(told)}"
 
-    def led(self, leader: Any, first: Sequence[Point], shown: Callable[[], Any]) -> int:
-        """All points, then the repeats of what was best then; what shows them is made for each of both."""
-        number = leader.run(shown())
+    def led(self, leader: Any, first: Sequence[Point], shown: Callable[[int], Any]) -> int:
+        """All points, then the repeats of what was best then; what shows so many is made for each of both."""
+        number = leader.run(shown(self.total()))
         if number or leader.queue.stopped:
             return int(number)
         again = self.again(best_points(self, leader.queue, leader.plan))
         leader.queue.extend(len(first) + len(again), [*first, *again])
-        return int(leader.run(shown()))
+        return int(leader.run(shown(len(first) + len(again))))
 
     def group_of(self, point: Mapping[str, str]) -> Group:
-        """By what it says of both."""
-        workload = {key: point[key] for key in self.workloads[0]}
-        return Group(workload, {key: point[key] for key in self.values[0] if key in point})
+        """By what it says of both: no value is a part of another."""
+        return next(one for one in self.groups if {**one.workload, **one.value}.items() <= point.items())
 
     def _point(self, group: Group, knobs: Sequence[Parameter], shares: Sequence[float]) -> Point:
         point = {**self.fixed, **group.workload, **group.value}

@@ -27,6 +27,7 @@ def tell(run: Any, queue: Queue, plan: Plan, race: Race) -> None:
     found = race_of(queue, plan, race)
     for made in race_page.write(found, queue.directory):
         run.artifact(made, masked=True)
+    run.describe(race_page.note(found))
     console = Console()
     for line in race_page.lines(found, queue.directory):
         console.print(line, highlight=False, soft_wrap=True, markup=False)
@@ -84,6 +85,7 @@ def _knob(one: Parameter) -> "races.Knob":
         log=one.log,
         choices=one.choices,
         kind=one.kind,
+        step=one.step,
         key=one.name if says_it else one.key,
         when=" and ".join(said for said in open_ones if not says_it or said != branch),
     )

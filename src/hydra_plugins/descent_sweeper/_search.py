@@ -325,10 +325,11 @@ def _run(search: Search, composed: Sequence[DictConfig]) -> list[Any]:
                 announce=announced,
             )
 
-            def shown() -> Any:
+            def shown(total: int) -> Any:
+                forecast.total = total
                 return display(lambda: _outlook.picture(queue, plan, forecast, leader.told))
 
-            number = search.race.led(leader, search.first, shown) if search.race else leader.run(shown())
+            number = search.race.led(leader, search.first, shown) if search.race else leader.run(shown(search.total))
             trials.ship_the_rest(settings, search.directory)
             _outlook.record(run, queue, plan)
             _tell(run, search, queue, plan)

@@ -49,5 +49,21 @@ def test_each_value_has_a_chart_for_each_of_its_knobs():
 
 
 def test_without_repeats_it_says_that_nothing_is_sure():
-    assert race.verdict(raced(repeats=0)).endswith("fewer than two repeats say nothing of how sure that is.")
+    assert race.verdict(raced(repeats=1)).endswith("too few repeats, or equal ones, say nothing of how sure that is.")
+    assert race.verdict(raced(repeats=0)).startswith("No repeats yet")
     assert race.standing_chart(raced(repeats=0)) is None
+
+
+def test_its_words_are_no_markup_in_markdown_and_in_the_description():
+    for text in (race.markdown(raced()), race.note(raced()).rpartition("\n    ")[0]):
+        assert "<img" not in text and "$a_b$" not in text
+    assert race.verdict(raced()).split(":")[0] in race.note(raced())
+    assert "plots%2Fstanding.png" in race.note(raced()) and "plots%2Fbest_of.png" in race.note(raced(repeats=0))
+
+
+def test_what_an_earlier_report_left_is_replaced(tmp_path):
+    (tmp_path / "plots").mkdir()
+    (tmp_path / "plots" / "standing.png").write_bytes(b"old")
+    race.write(raced(repeats=0), tmp_path)
+    assert not (tmp_path / "plots" / "standing.png").exists()
+    assert not list(tmp_path.rglob("*.part"))

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from descent.races.race import Knob
-from descent.races.ranges import boundary_warnings, coverage_warnings, proposed, space_file
+from descent.races.ranges import boundary_warnings, coverage_warnings, proposed, rule_of, space_file
 from hydra_plugins.descent_sweeper._search_space import parsed
 from reference.raced import KIND, LR, MOMENTUM, raced
 
@@ -54,6 +54,23 @@ def test_the_next_race_is_a_space_file_whose_rules_are_read():
     assert rules["optimizer"].role == "scientific" and rules["optimizer"].choices == ("a", "b")
     assert (rules[LR.name].role, rules[LR.name].log) == ("nuisance", True)
     assert rules[KIND.name].role == "fixed" and rules[KIND.name].when == (("optimizer", ("b",)),)
+
+
+@pytest.mark.parametrize(
+    ("knob", "best", "rule"),
+    [
+        (replace(MOMENTUM, high=0.998), 0.99, "nuisance float [0.741, 0.9995]"),
+        (replace(MOMENTUM, low=0.1, high=0.9), 0.11, "nuisance float [0.025, 0.51]"),
+        (replace(MOMENTUM, low=0.0, high=0.4), 0.01, "nuisance float [0, 0.21]"),
+        (replace(MOMENTUM, low=0.0, high=0.8, step=0.1), 0.4, "nuisance float [0.2, 0.6] step 0.1"),
+        (Knob(MOMENTUM.name, 0, 8, kind="int"), 0, "nuisance int [0, 4]"),
+        (Knob(MOMENTUM.name, 1, 9, kind="int", step=2), 1, "nuisance int [1, 5] step 2"),
+    ],
+)
+def test_a_moved_range_stays_in_what_was_allowed(knob, best, rule):
+    race = raced(momentum_of_best=best)
+    (found,) = proposed(replace(race, knobs=[knob]))
+    assert rule_of(found) == rule
 
 
 def test_without_listed_workloads_the_file_lists_none():

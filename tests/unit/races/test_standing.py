@@ -3,6 +3,7 @@
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from scipy import stats
 
@@ -32,15 +33,35 @@ def test_ranks_are_means_over_workloads_and_ties_share():
 def test_on_one_workload_the_chance_is_students():
     values = [0.1, 0.4, 0.2, 0.6]
     expected = stats.t.cdf((sum(values) / 4 - 0.2) / stats.sem(values), 3)
-    race = of_scores({"a": {"x": values}, "b": {"x": [0.2, 0.2]}})
+    race = of_scores({"a": {"x": values}, "b": {"x": [0.2 + 1e-9, 0.2]}})
     found = standing.chances_of_first(race)
     assert found["a"] == pytest.approx(expected, abs=0.01)
     assert sum(found.values()) == pytest.approx(1.0)
 
 
 def test_each_best_on_one_workload_share_the_first_place():
-    race = of_scores({"a": {"x": [1, 1], "y": [0, 0]}, "b": {"x": [0, 0], "y": [1, 1]}, "c": {"x": [1, 1], "y": [1]}})
+    high, low = [1, 1 + 1e-9], [0, 1e-9]
+    race = of_scores({"a": {"x": high, "y": low}, "b": {"x": low, "y": high}, "c": {"x": high, "y": [1]}})
     assert standing.chances_of_first(race) == {"a": 0.5, "b": 0.5}
+
+
+def test_equal_results_are_no_certainty():
+    """Of two draws as far apart as the other's, `a` is ahead by half a standard error of the difference."""
+    race = of_scores({"a": {"x": [0.9, 0.9, 0.9]}, "b": {"x": [0.86, 0.89, 0.92]}})
+    random = np.random.default_rng(7)
+    error = 0.03 / math.sqrt(3)
+    ahead = 0.9 + error * random.standard_t(2, 200_000) > 0.89 + error * random.standard_t(2, 200_000)
+    assert standing.chances_of_first(race)["a"] == pytest.approx(ahead.mean(), abs=0.01)
+    assert standing.chances_of_first(of_scores({"a": {"x": [0.9, 0.9]}, "b": {"x": [0.8, 0.8]}})) == {}
+
+
+def test_a_workload_without_a_test_split_is_judged_by_the_objective():
+    race = raced()
+    tries = [replace(one, tested=None) if one.workload == "one" else one for one in race.tries]
+    mixed = replace(race, tries=tries)
+    assert mixed.came_to("one", "b") == pytest.approx([0.8, 0.81, 0.82])
+    assert mixed.mean(EVIL, "b") == pytest.approx(0.79)
+    assert mixed.metric == "val/accuracy or test/accuracy"
 
 
 def test_epochs_to_what_the_middle_comes_to():
