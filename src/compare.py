@@ -19,7 +19,7 @@ from descent.arguments import Argument, script
 @script(
     [
         Argument("by", "str | null", None, "what the groups differ in: settings, groups, tags.<name>; commas between"),
-        Argument("runs", "str | null", None, "two ids or names, with by=… any number, or a folder that keeps a sweep"),
+        Argument("runs", "str | null", None, "two ids or names, with by=… any number, or a sweep's folder"),
         Argument("metric", "str", "auto", "what is compared; auto is the objective's on test data, else on validation"),
         Argument("direction", "minimize | maximize | auto", "auto", "what is better; auto knows Descent's own metrics"),
         Argument("study", "str | null", None, "only the trials of this study: its name or id"),

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -46,6 +47,15 @@ def test_its_beginning_says_what_it_will_do_and_its_end_what_to_do_next(study):
         f"  python src/evaluate.py run={directory}",
         "  make ui",
     ]
+
+
+def test_the_comparison_that_is_proposed_can_be_made(study):
+    """The best alone is tested: groups are told by validation data."""
+    root, _, answer = study
+    (line,) = [one for one in answer.stdout.splitlines() if "src/compare.py" in one]
+    done = forked.train(root, shlex.split(line)[2:], script="compare.py")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "best/val/accuracy by optimizer" in done.stdout
 
 
 def test_every_trial_has_a_directory_of_its_own(study):

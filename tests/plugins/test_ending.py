@@ -1,5 +1,7 @@
 """The end of a sweep: best first, failures last with their logs, and commands that can be copied."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from hydra_plugins.descent_sweeper._ending import (
@@ -41,20 +43,21 @@ def test_many_failures_are_counted():
 
 
 @pytest.mark.parametrize(
-    ("keys", "run", "tracking", "study", "commands"),
+    ("keys", "run", "stored", "commands"),
     [
-        (["optimizer", "lr"], "/s/1", "local", "", ["compare.py by=optimizer,lr", "evaluate.py run=/s/1", "make ui"]),
-        (["optimizer", "seed"], "/a b", "server", "", ["compare.py by=optimizer", "evaluate.py run='/a b'"]),
-        (["seed"], "", "local", "", ["make ui"]),
-        (["lr", "tags", "name"], "", "none", "", []),
-        (["+model.norm"], "", "server", "tpe-1", ["compare.py by=model.norm study=tpe-1"]),
+        (["a", "lr"], "/s/1", {}, ["compare.py by=a,lr study=tpe-1", "evaluate.py run=/s/1", "make ui"]),
+        (["a", "seed"], "/a b", {"kind": "server"}, ["compare.py by=a study=tpe-1", "evaluate.py run='/a b'"]),
+        (["seed"], "", {}, ["make ui"]),
+        (["lr", "tags", "name"], "", {"kind": "none"}, []),
+        (["+model.norm"], "", {"kind": "server"}, ["compare.py by=model.norm study=tpe-1"]),
+        (["a"], "", {"experiment": "mine"}, ["compare.py by=a study=tpe-1 tracking.experiment=mine", "make ui"]),
+        (["a"], "", {"uri": "sqlite:///x.db"}, ["compare.py by=a study=tpe-1 tracking.uri=sqlite:///x.db"]),
     ],
 )
-def test_what_to_do_next(keys, run, tracking, study, commands):
-    found = [
-        one.removeprefix("python src/").replace("'run=", "run='") for one in next_commands(keys, run, tracking, study)
-    ]
-    assert found == commands
+def test_what_to_do_next(keys, run, stored, commands):
+    tracking = SimpleNamespace(**{"kind": "local", "uri": None, "experiment": "descent", **stored})
+    found = next_commands(keys, run, tracking, "study=tpe-1")
+    assert [one.removeprefix("python src/").replace("'run=", "run='") for one in found] == commands
 
 
 def test_a_command_says_where_its_choices_lie():

@@ -1,5 +1,6 @@
 """The grid: Hydra's own points in Hydra's own order, all checked before the first is run, each failure said at once."""
 
+import json
 import re
 
 import pytest
@@ -9,7 +10,7 @@ from hydra._internal.utils import create_config_search_path
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import HydraContext
 
-from descent import composition, door
+from descent import composition, door, trials
 from descent.errors import UsageError
 from hydra_plugins.descent_sweeper._ending import Ending, Row, show
 from hydra_plugins.descent_sweeper._grid import grid_points
@@ -27,6 +28,8 @@ def failing(config, directory):
         raise DataError("dataset: gone")
     if config.seed == 3:
         raise KeyError("ours")
+    if config.seed == 4:
+        return float("nan")
     return float(config.seed)
 
 @entry_point
@@ -155,16 +158,36 @@ def test_a_good_grid(stub, run_here, tmp_path):
         ("1", "seed=10 lr=0.2"),
     ]
     assert "│ val/accuracy │" in answer.out or "┃ val/accuracy ┃" in answer.out
+    (sweep,) = (tmp_path / "sweeps").iterdir()
     assert answer.out.splitlines()[-5:] == [
         "best:",
         "  python src/train.py seed=11 lr=0.1 name=good",
         "next:",
-        "  python src/compare.py by=lr",
+        f"  python src/compare.py by=lr runs={sweep}",
         "  make ui",
     ]
-    (sweep,) = (tmp_path / "sweeps").iterdir()
     assert sorted(path.name for path in sweep.iterdir()) == ["0", "1", "2", "3", "multirun.yaml"]
     assert (sweep / "2" / ".hydra" / "overrides.yaml").read_text() == "- seed=11\n- lr=0.1\n- name=good\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "number"),
+    [("seed=10,0,11", 2), ("dataset=iris,diabetes seed=10", None), ("seed=4,0", 1), ("seed=4", None)],
+)
+def test_one_rule_says_which_is_kept_as_the_best(stub, run_here, monkeypatch, tmp_path, words, number):
+    """Seed 4 comes to no number; two data sets have two objectives."""
+    monkeypatch.setattr(trials, "results_of", lambda directory: {"of": str(directory)})
+    assert run_here(["-m", *words.split(), "outputs=kept"], script=stub).code == 0
+    told = json.loads((tmp_path / "kept" / "best.json").read_text())
+    assert told.get("number") == number and ("point" in told) == (number is not None)
+    (sweep,) = (tmp_path / "sweeps").iterdir()
+    assert told.get("of") == (None if number is None else str(sweep / str(number)))
+
+
+def test_groups_of_which_nothing_has_finished_are_not_proposed(stub, run_here):
+    answer = run_here(["-m", "seed=1,10"], script=stub)
+    assert "compare.py" not in answer.out
+    assert "compare.py" not in run_here(["-m", "lr=0.1"], script=stub).out
 
 
 @pytest.mark.parametrize("word", ["n_trials=3", "timeout=1.5", "study=x", "max_failures=1", "storage=sqlite"])

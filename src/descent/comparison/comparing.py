@@ -14,7 +14,7 @@ from descent import rules
 from descent.comparison import telling
 from descent.comparison.grouping import Group, grouped
 from descent.comparison.ranking import chances_of_first
-from descent.comparison.selecting import TAGS, filtered, leaves, of_names, of_study, refuse_unknown
+from descent.comparison.selecting import TAGS, filtered, leaves, of_names, of_study, refuse_unknown, value_of
 from descent.comparison.spread import Spread, spread
 from descent.comparison.target import Reached, reached, rows_of_table
 from descent.comparison.verdicts import Verdict, leading, verdicts
@@ -70,7 +70,7 @@ def run(request: dict[str, Any]) -> None:
 
         workloads.run(runs, by, archive, request)
         return
-    metric = metric_of(request["metric"], runs)
+    metric = metric_of(request["metric"], runs, by)
     direction = direction_of(request["direction"], metric, runs)
     comparison = compare(runs, by, metric, direction, request["margin"])
     target = request["target"] if request["target"] is not None else request["baseline"]
@@ -182,13 +182,18 @@ def _destination(request: Mapping[str, Any]) -> Destination:
     return resolved(Destination("local", request[ADDRESS], request[EXPERIMENT], project_root()))
 
 
-def metric_of(given: str, runs: Sequence[Stored]) -> str:
-    """What was asked for; else of the objective what the test split says, or validation where no run has read that."""
+def metric_of(given: str, runs: Sequence[Stored], by: Sequence[str]) -> str:
+    """What was asked for; else of the objective what the test split says, or validation where too few have read that.
+
+    Of a search the best alone is tested: two groups, or most of the runs, must be for the test split to say anything.
+    """
     if given != AUTO:
         return given
     objective = next((run.params["objective"] for run in runs if "objective" in run.params), "val/accuracy")
     test = f"test/{objective.partition('/')[2]}"
-    return test if any(test in run.metrics for run in runs) else f"best/{objective}"
+    tested = [run for run in runs if test in run.metrics]
+    groups = {tuple(value_of(run, key) for key in by) for run in tested}
+    return test if len(groups) > 1 or 2 * len(tested) > len(runs) else f"best/{objective}"
 
 
 def direction_of(given: str, metric: str, runs: Sequence[Stored]) -> Direction:

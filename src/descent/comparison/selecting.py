@@ -47,13 +47,13 @@ def studies_named(runs: Sequence[Stored], study: str) -> list[Stored]:
 
 
 def of_names(runs: Sequence[Stored], names: Sequence[str]) -> list[Stored]:
-    """The runs with these ids or names, with all that is below them; of a folder that keeps a sweep its trainings."""
+    """The runs with these ids or names, with all that is below them; of a folder of a sweep its trainings."""
     found = []
     for name in names:
         if (digests := trainings_in(Path(name))) is not None:
             found += _of_sweep(runs, name, digests)
             continue
-        meant = [run for run in runs if _is_meant(run, name)]
+        meant = [run for run in runs if _is_meant(run, name)] or _made_in(runs, Path(name).absolute())
         if not meant:
             newest = [f"{run.id[:SHORTEST_PREFIX]} {rules.cut(run.name, 12)}" for run in runs[:3]]
             hint = rules.near(name, [run.name for run in runs]) or f"the newest: {', '.join(newest)}"
@@ -61,6 +61,11 @@ def of_names(runs: Sequence[Stored], names: Sequence[str]) -> list[Stored]:
         found += meant
     inside = {run.id for run in (*found, *_below(runs, found))}
     return [run for run in runs if run.id in inside]
+
+
+def _made_in(runs: Sequence[Stored], folder: Path) -> list[Stored]:
+    """Those whose own directories lie in it."""
+    return [run for run in runs if folder in Path(run.tags.get("run_directory", "")).parents] if folder.is_dir() else []
 
 
 def _of_sweep(runs: Sequence[Stored], name: str, digests: Sequence[str]) -> list[Stored]:

@@ -107,7 +107,7 @@ def _measure(
     request: Mapping[str, Any],
     history: target.History,
 ) -> None:
-    metric = metric_of(request["metric"], runs)
+    metric = metric_of(request["metric"], runs, by)
     direction = direction_of(request["direction"], metric, runs)
     wanted = request["target"] if request["target"] is not None else request["baseline"]
     reached = target.reached(grouped(runs, by, metric).groups, metric, direction, wanted, history)

@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -12,6 +13,7 @@ from descent import door
 
 MOST_FAILURES = 10  # that are told
 AXES = ("seed", "fold")  # what groups vary in and are not made by
+EXPERIMENT = "descent"  # unless another is named
 UNGROUPED = ("name", "tags", "space")
 
 
@@ -77,20 +79,27 @@ def failure_lines(failures: Sequence[Failure]) -> list[str]:
     return [*told, *([f"and {rest} more failed"] if rest else [])]
 
 
-def show_next(keys: Iterable[str], run: object, tracking: str, study: str = "") -> None:
-    """Commands that look closer: `keys` are those that differ, `run` is the best one's directory."""
-    if commands := next_commands(keys, run, tracking, study):
+def show_next(keys: Iterable[str], run: object, tracking: Any, among: str) -> None:
+    """Commands that look closer: `keys` differ, `run` is the best one's directory, `among` the word for these runs."""
+    if commands := next_commands(keys, run, tracking, among):
         _say(Console(), ["next:", *(f"  {command}" for command in commands)])
 
 
-def next_commands(keys: Iterable[str], run: object, tracking: str, study: str = "") -> list[str]:
-    """What was recorded can be compared; the pages of MLflow are this machine's own store alone."""
+def next_commands(keys: Iterable[str], run: object, tracking: Any, among: str) -> list[str]:
+    """What was recorded can be compared where it is; the pages of MLflow are the project's own store alone."""
     named = [key.lstrip("+") for key in keys]
     by = [key for key in dict.fromkeys(named) if key not in AXES and key.split(".")[0] not in UNGROUPED]
-    words = ["python", "src/compare.py", f"by={','.join(by)}", *([f"study={study}"] if study else [])]
-    compare = shlex.join(words) if by and tracking != "none" else ""
+    words = ["python", "src/compare.py", f"by={','.join(by)}", among, *_stored(tracking)]
+    compare = door.mask(shlex.join(words)) if by and tracking.kind != "none" else ""
     evaluate = shlex.join(["python", "src/evaluate.py", f"run={run}"]) if run else ""
-    return [command for command in (compare, evaluate, "make ui" if tracking == "local" else "") if command]
+    pages = "make ui" if tracking.kind == "local" and tracking.uri is None else ""
+    return [command for command in (compare, evaluate, pages) if command]
+
+
+def _stored(tracking: Any) -> list[str]:
+    """Where the runs are, unless that is where they always are."""
+    experiment = [] if tracking.experiment == EXPERIMENT else [f"tracking.experiment={tracking.experiment}"]
+    return [*experiment, *([] if tracking.uri is None else [f"tracking.uri={tracking.uri}"])]
 
 
 def train_command(words: Sequence[str], searchpath: Sequence[str], primary: Sequence[str]) -> str:

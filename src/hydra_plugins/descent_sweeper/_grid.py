@@ -55,8 +55,7 @@ class Grid:
     def differing(self) -> list[str]:
         """Keys that have several values; all where there is one point."""
         keys = dict.fromkeys(key_of(word) for point in self.points for word in point)
-        given = [{key_of(word): word for word in point} for point in self.points]
-        return [key for key in keys if len(given) == 1 or len({point.get(key) for point in given}) > 1]
+        return list(keys) if len(self.points) == 1 else varying(self.points)
 
     @cached_property
     def config(self) -> Any:
@@ -81,6 +80,11 @@ class Grid:
         value = result.value or 0.0
         cost = -value if self.config.direction == "maximize" else value
         return math.isnan(value), cost if self.is_one_contest else 0.0, result.number
+
+    def best(self, results: Sequence["Result"]) -> "Result | None":
+        """Of all; None where no one rule says which, or none came to a number."""
+        known = [one for one in results if one.value is not None and not math.isnan(one.value)]
+        return min(known, key=self.rank) if known and self.is_one_contest else None
 
 
 @dataclass(frozen=True)
@@ -144,8 +148,14 @@ def _one_after_another(grid: Grid, launcher: Launcher) -> list[Result]:
 def _keep(grid: Grid, results: Sequence[Result]) -> None:
     """Copies for a pipeline, where `outputs=` asks for them."""
     rows = [_kept.row(one.number, "COMPLETE", [float(one.value or 0.0)], _kept.point_of(one.point)) for one in results]
-    best = min(results, key=grid.rank)
-    _kept.keep(grid.config, rows, grid.place(best.number), [grid.place(one.number) for one in results])
+    best = grid.best(results)
+    _kept.keep(
+        grid.config,
+        rows,
+        best.number if best else None,
+        grid.place(best.number) if best else None,
+        [grid.place(one.number) for one in results],
+    )
 
 
 def refuse_launcher(config: DictConfig) -> None:
@@ -221,9 +231,9 @@ def _result(number: int, point: Point, job: JobReturn) -> Result:
 
 def so_far(grid: Grid, results: Sequence[Result], forecast: Forecast) -> str:
     """`  (best 0.9722, about 3 min left)`, as far as there is something to say."""
-    finished = [one for one in results if one.value is not None]
-    best = f"best {min(finished, key=grid.rank).value:.4f}" if finished and grid.is_one_contest else ""
-    said = f"{best}{forecast.line(len(results))}".removeprefix(", ")
+    best = grid.best(results)
+    told = f"best {best.value:.4f}" if best else ""
+    said = f"{told}{forecast.line(len(results))}".removeprefix(", ")
     return f"  ({said})" if said else ""
 
 
@@ -241,6 +251,12 @@ def key_of(word: str) -> str:
     return word.lstrip("+").partition("=")[0]
 
 
+def varying(points: Sequence[Point]) -> list[str]:
+    """Keys that have several values in these points."""
+    given = [{key_of(word): word for word in point} for point in points]
+    return [key for key in dict.fromkeys(key for one in given for key in one) if len({p.get(key) for p in given}) > 1]
+
+
 def _show(grid: Grid, results: Sequence[Result]) -> None:
     """Every point that has finished, best first; those that failed; the best one's command and what comes next."""
     finished = sorted((one for one in results if one.value is not None), key=grid.rank)
@@ -252,12 +268,12 @@ def _show(grid: Grid, results: Sequence[Result]) -> None:
     ]
     failed = [one for one in results if one.value is None]
     failures = [Failure(one.number, grid.words(one.number), one.why, str(grid.log(one.number))) for one in failed]
-    best = finished[0] if finished and grid.is_one_contest else None
+    best = grid.best(finished)
     commands = [train_command(best.point, door.searchpath(), grid.primary)] if best else []
     show(Ending(f"{len(results)} runs in {grid.directory}", columns, rows, failures, commands=commands))
     if best:
         measurable = grid.place(best.number) if tested[best.number] and not grid.config.repeated else ""
-        show_next(grid.differing, measurable, grid.config.tracking.kind)
+        show_next(varying([one.point for one in finished]), measurable, grid.config.tracking, f"runs={grid.directory}")
 
 
 def _test_metric(grid: Grid) -> str:

@@ -7,20 +7,20 @@ from typing import Any
 from descent import door, trials
 
 
-def keep(config: Any, rows: Sequence[Mapping[str, Any]], run: Path | None, directories: Sequence[Path]) -> None:
-    """Rows have `number`, `state`, `objective` and the point; `run` is the directory of the best one.
+def keep(
+    config: Any, rows: Sequence[Mapping[str, Any]], best: int | None, run: Path | None, directories: Sequence[Path]
+) -> None:
+    """Rows have `number`, `state`, `objective` and the point; `best` is the best one's number, `run` its directory.
 
     Which runs they are of is said by digests of the trainings: the rows' `directories` are nothing elsewhere.
     """
     if config.outputs is None:
         return
     finished = [row for row in rows if row["state"] == "COMPLETE" and isinstance(row["objective"], float)]
-    sign = -1.0 if config.direction == "maximize" else 1.0
-    best = min(finished, key=lambda row: (sign * row["objective"], row["number"]), default=None)
     told: dict[str, Any] = {"trials": len(rows), "finished": len(finished)}
-    if best is not None:
-        point = {key: _number(value) for key, value in best.items() if key not in ("state", "number", "objective")}
-        told |= {"number": best["number"], "objective": best["objective"], "point": point}
+    for one in (row for row in finished if row["number"] == best):
+        point = {key: _number(value) for key, value in one.items() if key not in ("state", "number", "objective")}
+        told |= {"number": best, "objective": one["objective"], "point": point}
         told |= trials.results_of(run or Path())
     made = map(trials.trainings_of, directories)
     trials.write_sweep(

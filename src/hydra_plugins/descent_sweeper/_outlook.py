@@ -175,11 +175,13 @@ def begins(queue: Queue, plan: Plan, total: int, workers: int) -> str:
     return f"{queue.directory.name}: {plan.search} over {named}{more}; {total} trials{before}, {crew}; logs: {logs}"
 
 
-def show_next(queue: Queue, settings: Any) -> None:
-    """Groups that a search has chosen between can be compared; the best was trained once more."""
+def show_next(name: str, queue: Queue, settings: Any) -> None:
+    """Groups of which a search has finished several can be compared; the best was trained once more."""
+    points = [queue.point_of(one) for one in queue.trials(TrialState.COMPLETE)]
     chosen = [one.key for one in queue.parameters if one.kind == "choice" and not one.when]
+    several = [key for key in chosen if len({point[key] for point in points}) > 1]
     best = queue.directory if (queue.directory / BEST).exists() and not settings.repeated else ""
-    _ending.show_next(chosen, best, settings.tracking.kind, study=queue.directory.name)
+    _ending.show_next(several, best, settings.tracking, f"study={name}")
 
 
 def leaders(
@@ -243,7 +245,9 @@ def keep(config: Any, queue: Queue) -> None:
     """Copies for a pipeline, where `outputs=` asks for them."""
     ended = sorted(queue.trials(*ENDED), key=lambda trial: trial.number)
     rows = [_kept.row(one.number, one.state.name, one.values or [], queue.point_of(one)) for one in ended]
-    _kept.keep(config, rows, queue.directory / BEST, [queue.directory / str(one.number) for one in ended])
+    best = best_of(ended, config.direction) if (queue.directory / BEST).exists() else None  # else nobody says which
+    directories = [queue.directory / str(one.number) for one in ended]
+    _kept.keep(config, rows, best.number if best else None, queue.directory / BEST, directories)
 
 
 def _values_in(plan: Plan, trial: FrozenTrial) -> dict[str, Any]:

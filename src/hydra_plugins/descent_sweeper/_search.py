@@ -356,7 +356,7 @@ def _ended(search: Search, queue: Queue) -> list[Any]:
         raise SystemExit(1)
     settings = door.typed(search.base)
     if search.race is None:
-        _outlook.show_next(queue, settings)
+        _outlook.show_next(search.name, queue, settings)
     _outlook.keep(settings, queue)
     return []
 

@@ -64,10 +64,6 @@ class Teller:
     def _shown(self, number: int) -> str:
         return door.mask(" ".join(self._grid.words(number)))
 
-    def best(self) -> Result:
-        """Of those that have finished; one must have."""
-        return min((one for one in self.results.values() if one.value is not None), key=self._grid.rank)
-
     def picture(self, team: "Team") -> Picture:
         """The grid as it stands."""
         failed = sum(one.value is None for one in self.results.values())
@@ -78,9 +74,9 @@ class Teller:
         return Picture(self._best_line(), counts, len(self._grid.points), left, objective, running)
 
     def _best_line(self) -> str:
-        if not self._grid.is_one_contest or all(one.value is None for one in self.results.values()):
+        best = self._grid.best(list(self.results.values()))
+        if best is None:
             return ""
-        best = self.best()
         return f"best {self._grid.objective} {best.value:.4f}  #{best.number} {self._shown(best.number)}"
 
 

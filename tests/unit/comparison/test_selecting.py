@@ -3,12 +3,12 @@
 import pytest
 
 from descent.comparison.selecting import of_names
-from descent.errors import DataError
+from descent.errors import DataError, UsageError
 from descent.tracking.reading import Stored
 
 
-def run(id, digest, status="FINISHED"):
-    return Stored(id, id, status, 0, {}, {"training_sha256": digest * 64}, {}, 1)
+def run(id, digest, status="FINISHED", **tags):
+    return Stored(id, id, status, 0, {}, {"training_sha256": digest * 64, **tags}, {}, 1)
 
 
 def kept(folder, *cells):
@@ -27,3 +27,14 @@ def test_a_sweep_whose_trainings_are_not_all_there_is_one_line(cells, line, tmp_
     with pytest.raises(DataError, match=line) as refusal:
         of_names([run("a", "a"), run("c", "c", "RUNNING")], [kept(tmp_path, *cells)])
     assert "dvc repro -f sweep" in str(refusal.value) and len(str(refusal.value)) <= 200
+
+
+def test_a_sweep_s_own_folder_means_the_runs_in_it(tmp_path, monkeypatch):
+    places = {"a": "sweep/0", "b": "sweep/1/0", "c": "sweep-2/0", "d": "."}
+    runs = [run(name, name, run_directory=str(tmp_path / place)) for name, place in places.items()]
+    (tmp_path / "sweep").mkdir()
+    monkeypatch.chdir(tmp_path)
+    for given in ("sweep", str(tmp_path / "sweep"), "./sweep"):
+        assert [one.id for one in of_names(runs, [given])] == ["a", "b"]
+    with pytest.raises(UsageError, match="runs: got sweep-2"):
+        of_names(runs, ["sweep-2"])
