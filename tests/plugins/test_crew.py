@@ -2,12 +2,14 @@
 
 import subprocess
 from io import BytesIO
+from pathlib import Path
 
 import pytest
 
 from descent import trials
+from descent.errors import EnvironmentFault
 from hydra_plugins.descent_sweeper import _crew
-from hydra_plugins.descent_sweeper._crew import Crew, environment
+from hydra_plugins.descent_sweeper._crew import Crew, environment, send, started
 
 
 def test_a_worker_has_its_threads_and_its_own_card(monkeypatch):
@@ -76,3 +78,36 @@ def test_a_kill_is_for_memory_where_the_kernel_has_just_told_of_one(tmp_path, mo
         found += [crew.own_doing(ended) for ended in crew.ended()]
         assert crew.ended() == []
     assert found == [False, True, False, False, True]
+
+
+def test_a_worker_that_dies_before_it_reads_ends_nobody_else(monkeypatch):
+    def late(process, order):
+        process.wait()
+        send(process, order)
+
+    monkeypatch.setattr(_crew, "send", late)
+    process = started("", {}, 1)
+    assert process.returncode == 0 and process.stdin.closed
+
+
+def test_a_worker_that_cannot_be_started_leaves_no_handle_open(tmp_path, monkeypatch):
+    def fails(*order, **knobs):
+        raise OSError("no more processes")
+
+    monkeypatch.setattr(_crew, "started", fails)
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    with pytest.raises(OSError, match="no more"):
+        Crew(directory=tmp_path, workers=1, threads=1).hire("", {})
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_a_broken_worker_hides_no_other_that_has_ended(tmp_path):
+    crew = Deaf(directory=tmp_path, workers=2, threads=1)
+    crew.processes = [subprocess.Popen([program]) for program in ("false", "true")]
+    crew.ears = {process.pid: BytesIO() for process in crew.processes}
+    both = list(crew.processes)
+    for process in both:
+        process.wait()
+    assert crew.ended() == both
+    with pytest.raises(EnvironmentFault, match="exit code 1"):
+        crew.refuse_broken(both)

@@ -1,6 +1,7 @@
 """The grid: Hydra's own points in Hydra's own order, all checked before the first is run, each failure said at once."""
 
 import json
+import os
 import re
 
 import pytest
@@ -12,6 +13,7 @@ from hydra.types import HydraContext
 
 from descent import composition, door, trials
 from descent.errors import UsageError
+from hydra_plugins.descent_sweeper import _team
 from hydra_plugins.descent_sweeper._ending import Ending, Row, show
 from hydra_plugins.descent_sweeper._grid import grid_points
 
@@ -182,6 +184,27 @@ def test_one_rule_says_which_is_kept_as_the_best(stub, run_here, monkeypatch, tm
     assert told.get("number") == number and ("point" in told) == (number is not None)
     (sweep,) = (tmp_path / "sweeps").iterdir()
     assert told.get("of") == (None if number is None else str(sweep / str(number)))
+
+
+# The worker of point 1 ends when the one of point 0 has told what that came to.
+BREAKS = """
+import json, os, sys
+order = json.loads(sys.stdin.readline())
+for line in sys.stdin:
+    if json.loads(line)["number"] == 1:
+        open({pipe!r}).read()
+        sys.exit(1)
+    os.write(order["voice"], b'{{"number": 0, "value": 10.0, "why": "", "exit_code": 0}}\\n')
+    open({pipe!r}, "w").close()
+"""
+
+
+def test_a_broken_worker_does_not_hide_what_others_came_to(stub, run_here, monkeypatch, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    monkeypatch.setattr(_team, "PROGRAM", BREAKS.format(pipe=str(tmp_path / "pipe")))
+    answer = run_here(["-m", "seed=10,11", "workers=2"], script=stub)
+    assert answer.code == 4 and "workers: one ended with exit code 1" in answer.err
+    assert "│ 0 │ seed=10" in answer.out
 
 
 def test_groups_of_which_nothing_has_finished_are_not_proposed(stub, run_here):

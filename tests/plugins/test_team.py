@@ -29,6 +29,8 @@ for line in sys.stdin:
     say(number=job["number"], done=1, epochs=2, value=0.5)
     if what == "killed" and attempt < int(number):
         os.kill(os.getpid(), signal.SIGKILL)
+    if what == "traps":
+        os.kill(os.getpid(), signal.SIGSYS)
     if what == "crashes" and attempt < int(number):
         os.kill(os.getpid(), signal.SIGSEGV)
     if what == "told" and attempt < int(number):
@@ -110,7 +112,11 @@ def test_a_worker_that_dies_loses_nothing(ran, tmp_path, point):
 
 @pytest.mark.parametrize(
     ("point", "why", "times"),
-    [("crashes=9", "its process ended 3 times: SIGSEGV", 3), ("killed=99", "its process was killed 8 times", 8)],
+    [
+        ("crashes=9", "its process ended 3 times: SIGSEGV", 3),
+        ("killed=99", "its process was killed 8 times", 8),
+        ("traps=0", "its process was killed 8 times", 8),
+    ],
 )
 def test_a_point_that_kills_its_workers_has_failed(ran, tmp_path, point, why, times):
     failed, other = sorted(ran([point, "is=1"]).came)
@@ -144,7 +150,7 @@ def grid_of(points, **settings):
 
 
 def test_lines_tell_the_best_so_far(capsys):
-    teller = Teller(grid_of([["lr=1", "epochs=2"], ["lr=2", "epochs=2"], ["lr=3", "epochs=2"]]))
+    teller = Teller(grid_of([["lr=1", "epochs=2"], ["lr=2", "epochs=2"], ["lr=3", "epochs=2"]]), {})
     for number, value in ((2, 0.5), (0, 0.25), (1, 0.75)):
         teller(number, Came(value))
     assert capsys.readouterr().out.splitlines() == [
@@ -155,7 +161,7 @@ def test_lines_tell_the_best_so_far(capsys):
 
 
 def test_the_picture_of_a_grid_that_goes_on(tmp_path):
-    teller = Teller(grid_of([["lr=1"], ["lr=2"], ["lr=3"], ["lr=4"]]))
+    teller = Teller(grid_of([["lr=1"], ["lr=2"], ["lr=3"], ["lr=4"]]), {})
     teller(1, Came(0.5))
     told = {0: {"done": 1, "epochs": 2, "value": 0.3}}
     seen = teller.picture(SimpleNamespace(busy={7: 2, 8: 0}, told=told))

@@ -26,6 +26,7 @@ MOST_KILLS = 8  # at the same place: from outside that does not happen by chance
 SECONDS_TO_END = 10.0
 TOLD_TO_END = (128 + signal.SIGINT, 128 + signal.SIGTERM)  # by somebody else: another worker goes on with its trial
 OWN_CRASHES = (signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGILL, signal.SIGFPE)
+FROM_OUTSIDE = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)  # that end a process by no doing of its trial
 MEMORY_EVENTS = Path("/sys/fs/cgroup/memory.events")
 Process = subprocess.Popen[bytes]
 
@@ -52,6 +53,9 @@ class Crew:
         try:
             with (logs / WORKERS_LOG).open("ab") as log:
                 process = started(program, {**order, "voice": ear.other}, self.threads, log=log, card=card, more=more)
+        except BaseException:
+            ear.close()
+            raise
         finally:
             os.close(ear.other)
         self.processes.append(process)
@@ -59,19 +63,23 @@ class Crew:
         return process
 
     def ended(self) -> list[Process]:
-        """Those that are no more, each once; a worker that cannot work at all is a fault of the environment."""
+        """Those that are no more, each once."""
         found = [process for process in self.processes if process.poll() is not None]
         self.memory_kills = [*self.memory_kills, _memory_kills()][-3:]  # it counts a kill before the process is no more
         for process in found:
             self.processes.remove(process)
             self.places.pop(process.pid, None)
+            hang_up(process)
             self._listen_to(process)
             self.ears.pop(process.pid).close()
-        for process in found:
+        return found
+
+    def refuse_broken(self, ended: Sequence[Process]) -> None:
+        """A worker that cannot work at all is a fault of the environment."""
+        for process in ended:
             if process.returncode > 0 and process.returncode not in TOLD_TO_END:
                 log = self.directory / LOGS / WORKERS_LOG
                 raise EnvironmentFault(f"workers: one ended with exit code {process.returncode}; see {log}")
-        return found
 
     def own_doing(self, process: Process) -> bool:
         """Whether its trial ended it: a crash, or no memory left, where the kernel has just told of that."""
@@ -110,6 +118,7 @@ class Crew:
                 process.kill()
                 process.wait()
         for process in self.processes:
+            hang_up(process)
             self._listen_to(process)
             self.ears.pop(process.pid).close()
         self.processes.clear()
@@ -153,8 +162,7 @@ def started(
     )
     send(process, {"leader": os.getpid(), **order})
     if not more:
-        assert process.stdin
-        process.stdin.close()
+        hang_up(process)
     return process
 
 
@@ -164,6 +172,18 @@ def send(process: Process, order: Mapping[str, Any]) -> None:
     with suppress(BrokenPipeError):
         process.stdin.write((json.dumps(order) + "\n").encode())
         process.stdin.flush()
+
+
+def hang_up(process: Process) -> None:
+    """Nothing more is sent; what one that has died did not read is lost with it."""
+    if process.stdin:
+        with suppress(BrokenPipeError):
+            process.stdin.close()
+
+
+def was_ended(process: Process) -> bool:
+    """By a signal that nobody sends to stop a program."""
+    return process.returncode < 0 and -process.returncode not in FROM_OUTSIDE
 
 
 def environment(threads: int, card: str | None) -> dict[str, str]:

@@ -112,16 +112,15 @@ def run_grid(
     (directory / "multirun.yaml").write_text(door.mask(OmegaConf.to_yaml(config)))
     points = [[word for word in point if not word.startswith("workers=")] for point in points]
     grid = Grid(points, composed, directory, workers, door.primary(str(config.hydra.job.config_name)))
-    if workers > 1:
-        from hydra_plugins.descent_sweeper._team import at_the_same_time
-
-        results, interrupted = at_the_same_time(grid)
-    else:
-        launcher = Plugins.instance().instantiate_launcher(
-            hydra_context=hydra_context, task_function=task_function, config=config
-        )
-        results, interrupted = _one_after_another(grid, launcher), 0
-    _show(grid, results)
+    launcher = Plugins.instance().instantiate_launcher(
+        hydra_context=hydra_context, task_function=task_function, config=config
+    )
+    came: dict[int, Result] = {}
+    try:
+        interrupted = _run_all(grid, launcher, came)
+    finally:
+        results = [came[number] for number in sorted(came)]
+        _show(grid, results)
     if interrupted:
         raise Interrupted(interrupted, f"hydra.sweep.dir={directory} goes on with it")
     if failed := [result for result in results if result.value is None]:
@@ -130,19 +129,27 @@ def run_grid(
     return []
 
 
-def _one_after_another(grid: Grid, launcher: Launcher) -> list[Result]:
+def _run_all(grid: Grid, launcher: Launcher, came: dict[int, Result]) -> int:
+    """Put in what the points come to; the number of the signal that ended it, or 0."""
+    if grid.workers > 1:
+        from hydra_plugins.descent_sweeper._team import at_the_same_time
+
+        return at_the_same_time(grid, came)
+    _one_after_another(grid, launcher, came)
+    return 0
+
+
+def _one_after_another(grid: Grid, launcher: Launcher, came: dict[int, Result]) -> None:
     """In this process, as Hydra's own sweeper would."""
-    results: list[Result] = []
     forecast = Forecast(len(grid.points), 0)
     for number, point in enumerate(grid.points):
-        rest = so_far(grid, results, forecast)
+        rest = so_far(grid, list(came.values()), forecast)
         print(f"[{number + 1}/{len(grid.points)}] {_masked(point)}{rest}", flush=True)
-        results.append(_result(number, point, _run(point, number, grid, launcher)))
-        if results[-1].value is None:
-            complain(results[-1], grid.place(number))
-        if results[-1].exit_code in STOPPED:
+        came[number] = result = _result(number, point, _run(point, number, grid, launcher))
+        if result.value is None:
+            complain(result, grid.place(number))
+        if result.exit_code in STOPPED:
             break
-    return results
 
 
 def _keep(grid: Grid, results: Sequence[Result]) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from optuna.trial import FrozenTrial, TrialState
 
 from descent import trials
-from hydra_plugins.descent_sweeper._crew import LOOK, Crew, Process, started
+from hydra_plugins.descent_sweeper._crew import LOOK, Crew, Process, started, was_ended
 from hydra_plugins.descent_sweeper._study import ENDED, OWNER, Queue
 from hydra_plugins.descent_sweeper._worker import PROGRAM, Plan
 
@@ -51,13 +51,15 @@ class Leader(Crew):
 
     def _bury(self) -> None:
         """Take note of workers that have ended, and of trials that ended them."""
-        for process in self.ended():
+        ended = self.ended()
+        for process in ended:
             if self.own_doing(process):
                 for number in self._trials_of(process):
                     self.queue.crashed(number, signal.Signals(-process.returncode).name)
-            elif process.returncode == -signal.SIGKILL:
+            elif was_ended(process):
                 for number in self._trials_of(process):
                     self.queue.killed(number, trials.progress(self.queue.directory / str(number)))
+        self.refuse_broken(ended)
 
     def _trials_of(self, process: Process) -> list[int]:
         running = self.queue.trials(TrialState.RUNNING)

@@ -16,8 +16,10 @@ from hydra_plugins.descent_sweeper._crew import (
     MOST_KILLS,
     Crew,
     Process,
+    hang_up,
     send,
     threads_of,
+    was_ended,
 )
 from hydra_plugins.descent_sweeper._display import Forecast, Picture, Running, display
 from hydra_plugins.descent_sweeper._grid import Grid, Result, complain, so_far
@@ -25,11 +27,11 @@ from hydra_plugins.descent_sweeper._points import PROGRAM, Came, Job
 from hydra_plugins.descent_sweeper._worker import log_of
 
 
-def at_the_same_time(grid: Grid) -> tuple[list[Result], int]:
-    """What the points have come to, in their order, and the number of the signal that ended it, or 0."""
+def at_the_same_time(grid: Grid, results: dict[int, Result]) -> int:
+    """Put in what the points come to; the number of the signal that ended it, or 0."""
     settings = grid.config
     jobs = [Job(number, point, str(grid.place(number).absolute())) for number, point in enumerate(grid.points)]
-    teller = Teller(grid)
+    teller = Teller(grid, results)
     team = Team(
         directory=grid.directory.absolute(),
         workers=grid.workers,
@@ -39,17 +41,15 @@ def at_the_same_time(grid: Grid) -> tuple[list[Result], int]:
         order={"directory": str(grid.directory.absolute()), "searchpath": door.searchpath(), "primary": grid.primary},
         announce=teller,
     )
-    interrupted = team.run(display(lambda: teller.picture(team)))
-    return [teller.results[number] for number in sorted(teller.results)], interrupted
+    return team.run(display(lambda: teller.picture(team)))
 
 
 class Teller:
     """Says what a point came to when it has come to it."""
 
-    def __init__(self, grid: Grid) -> None:
-        self._grid = grid
+    def __init__(self, grid: Grid, results: dict[int, Result]) -> None:
+        self._grid, self.results = grid, results
         self._forecast = Forecast(len(grid.points), 0)
-        self.results: dict[int, Result] = {}
 
     def __call__(self, number: int, came: Came) -> None:
         point = self._grid.points[number]
@@ -111,12 +111,11 @@ class Team(Crew):
         while len(idle) < len(waiting) and len(self.processes) < self.workers:
             idle.append(self.hire(PROGRAM, self.order, more=True))
         for process in idle:
-            assert process.stdin
             if waiting:
                 self.busy[process.pid] = number = waiting.popleft()
                 send(process, asdict(self.jobs[number]))
             else:
-                process.stdin.close()  # nothing is left for it
+                hang_up(process)  # nothing is left for it
 
     def take(self, process: Process, said: dict[str, Any]) -> None:
         """How far a point has come, or what it came to."""
@@ -128,13 +127,14 @@ class Team(Crew):
 
     def _given_back(self) -> list[int]:
         """Points whose workers have died, but for those that were the death of too many."""
-        found = []
-        for process in self.ended():
+        found, ended = [], self.ended()
+        for process in ended:
             number = self.busy.pop(process.pid, None)
             if number is not None and (why := self._hopeless(process, number)):
                 self.announce(number, Came(None, why, 1))
             elif number is not None:
                 found.append(number)
+        self.refuse_broken(ended)
         return found
 
     def _hopeless(self, process: Process, number: int) -> str:
@@ -142,7 +142,7 @@ class Team(Crew):
             self.crashes[number] += 1
             if self.crashes[number] >= MOST_CRASHES:
                 return f"its process ended {MOST_CRASHES} times: {signal.Signals(-process.returncode).name}"
-        elif process.returncode == -signal.SIGKILL:
+        elif was_ended(process):
             at = number, trials.progress(Path(self.jobs[number].directory))
             self.kills[at] += 1
             if self.kills[at] >= MOST_KILLS:
