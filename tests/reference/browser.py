@@ -118,7 +118,7 @@ def browser() -> Iterator[Browser]:
         pytest.skip("DESCENT_NO_BROWSER is set and there is no Chromium here")
     assert program, INSTALL
     (read_to, to), (back, write_back) = os.pipe(), os.pipe()
-    with tempfile.TemporaryDirectory() as home:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home:
         script = f'exec 3<&{read_to} 4>&{write_back}; exec "$0" "$@"'
         command = ["bash", "-c", script, program, *FLAGS, f"--user-data-dir={home}", "about:blank"]
         process = subprocess.Popen(command, pass_fds=(read_to, write_back), stderr=subprocess.DEVNULL)
