@@ -20,7 +20,7 @@ PLANTED = {
     "tiny data": ("dataset.fraction=0.05 epochs=30", "over-fitting"),
     "huge width": (f"{TABLE} dataset.samples=500 model.hidden=[4096] epochs=15", "over-fitting"),
     "no regularization": (f"{TABLE} dataset.samples=900 epochs=40", "over-fitting"),
-    "labels at random": (f"{NOISY} model.hidden=[512,256] epochs=50", "label noise suspected"),
+    "labels at random": (f"{NOISY} model.hidden=[512,256] epochs=50 lr=5e-4", "label noise suspected"),
     "dead units": ("model.init=zeros", "dead ReLUs"),
     "deep sigmoid": (f"{DEEP} model.activation=sigmoid", "vanishing gradients"),
     "too few epochs": ("epochs=3 lr=3e-4", "still improving"),
