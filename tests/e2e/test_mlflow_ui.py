@@ -21,6 +21,7 @@ def test_a_study_shows_question_answer_command_and_picture(ui):
     command = "python src/compare.py by=optimizer study=optimizers report=true"
     chromium.visit(page_of(address, study), 1400, says(asked, "adam is better than the other.", command))
     chromium.visit(page_of(address, study), 1400, PICTURE)
+    assert chromium.value(says("optimizers"))
 
 
 @pytest.mark.slow
@@ -37,3 +38,4 @@ def test_trials_are_told_apart_when_they_are_compared(ui):
     chromium, address, _, trials = ui
     shown = says("mlp/adam/digits seed=0", "mlp/sgd/digits seed=4", "optimizer", "best/val/accuracy")
     chromium.visit(comparing(address, [trials[0], trials[-1]]), 1400, shown)
+    assert not chromium.value(says("mlp/adam/digits seed=1"))  # these two and no other

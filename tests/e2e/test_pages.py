@@ -26,6 +26,12 @@ EMPTY = "[...document.querySelectorAll('.draw')].filter((one) => !one.querySelec
 OUTSIDE = "document.querySelectorAll('main img, main script, [onerror]').length"
 
 
+def found(chromium, seen):
+    """Complaints, requests, charts, empty ones, what is from outside, and whether the page is wider than the screen."""
+    looked = (chromium.value(one) for one in ("document.querySelectorAll('.draw').length", EMPTY, OUTSIDE, WIDER))
+    return seen.complaints, seen.requests, *looked
+
+
 @pytest.fixture(scope="module")
 def chromium():
     with browser() as opened:
@@ -84,10 +90,7 @@ def compared(tmp_path_factory):
 @pytest.mark.parametrize(("width", "scheme"), VIEWS)
 def test_a_comparisons_page_in_a_browser(chromium, compared, width, scheme):
     seen = chromium.open(compared, width, scheme)
-    assert (seen.complaints, seen.requests) == ([], [])
-    assert chromium.value("document.querySelectorAll('.draw').length") == 6
-    assert [chromium.value(one) for one in (EMPTY, OUTSIDE)] == [0, 0]
-    assert not chromium.value(WIDER)
+    assert found(chromium, seen) == ([], [], 6, 0, 0, False)
     assert (chromium.value(BRIGHT) > 128) == (scheme == "light")
 
 
@@ -110,10 +113,7 @@ def ranked(tmp_path_factory):
 @pytest.mark.parametrize(("width", "scheme"), VIEWS[::3])
 def test_a_page_of_workloads_in_a_browser(chromium, ranked, width, scheme):
     seen = chromium.open(ranked, width, scheme)
-    assert (seen.complaints, seen.requests) == ([], [])
-    assert chromium.value("document.querySelectorAll('.draw').length") == 4
-    assert [chromium.value(one) for one in (EMPTY, OUTSIDE)] == [0, 0]
-    assert not chromium.value(WIDER)
+    assert found(chromium, seen) == ([], [], 4, 0, 0, False)
 
 
 @pytest.mark.slow
@@ -121,11 +121,7 @@ def test_a_page_of_workloads_in_a_browser(chromium, ranked, width, scheme):
 def test_a_races_page_in_a_browser(chromium, tmp_path, width, scheme):
     page, *_ = race.write(raced(), tmp_path)
     seen = chromium.open(page, width, scheme)
-    assert (seen.complaints, seen.requests) == ([], [])
-    assert chromium.value("document.querySelectorAll('.draw').length") == 8
-    assert chromium.value(EMPTY) == 0
-    assert chromium.value(OUTSIDE) == 0
-    assert not chromium.value(WIDER)
+    assert found(chromium, seen) == ([], [], 8, 0, 0, False)
 
 
 @pytest.mark.slow

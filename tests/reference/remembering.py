@@ -7,7 +7,7 @@ The values of a command line, its checks and all that is ours stay as they are; 
 import os
 import pickle
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any
 
 from hydra._internal import defaults_list
@@ -19,24 +19,24 @@ _merged = ConfigLoaderImpl._compose_config_from_defaults_list
 _known: dict[Any, bytes] = {}  # pickled: whoever takes one may change it
 
 
-@contextmanager
-def remembering() -> Iterator[None]:
+def remembering() -> AbstractContextManager[None]:
     """Inside, compositions of this process remember."""
-    _put(_look_up, _merge)
-    try:
-        yield
-    finally:
-        _put(_looked_up, _merged)
+    return _with(_look_up, _merge)
+
+
+def plain() -> AbstractContextManager[None]:
+    """Inside that, Hydra as it is."""
+    return _with(_looked_up, _merged)
 
 
 @contextmanager
-def plain() -> Iterator[None]:
-    """Inside that, Hydra as it is."""
-    _put(_looked_up, _merged)
+def _with(look_up: Any, merge: Any) -> Iterator[None]:
+    before = defaults_list._create_defaults_list, ConfigLoaderImpl._compose_config_from_defaults_list
+    _put(look_up, merge)
     try:
         yield
     finally:
-        _put(_look_up, _merge)
+        _put(*before)
 
 
 def _put(look_up: Any, merge: Any) -> None:

@@ -3,6 +3,8 @@
 from types import SimpleNamespace
 
 import torch
+from matplotlib.cbook import is_math_text
+from matplotlib.text import Text
 from rich.console import Console
 
 from descent.evaluation.mistakes import picture
@@ -26,4 +28,7 @@ def test_a_run_is_shown_by_its_own_name(capsys):
 
 def test_mistakes_of_any_class_are_drawn():
     """matplotlib would read a formula between dollars, and fail on what is none."""
-    picture(torch.zeros(2, 1, 4, 4), ["$x{ taken for b$", "$"], "of $a_").canvas.draw()
+    figure = picture(torch.zeros(2, 1, 4, 4), ["$x{ taken for b$", "$"], "of $a_")
+    figure.canvas.draw()
+    said = [text.get_text() for text in figure.findobj(Text)]
+    assert any("taken for b" in text for text in said) and not any(map(is_math_text, said))

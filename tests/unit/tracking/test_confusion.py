@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from matplotlib.cbook import is_math_text
+from matplotlib.text import Text
 
 from descent.tracking.confusion import READABLE, confusion_picture
 
@@ -41,3 +43,5 @@ def test_a_long_name_is_cut():
 def test_a_name_is_no_formula(name):
     figure = confusion_picture(np.eye(2), [name, "other"], f"test split of {name}")
     figure.canvas.draw()
+    said = [text.get_text() for text in figure.findobj(Text)]
+    assert any("other" in text for text in said) and not any(map(is_math_text, said))
