@@ -1,8 +1,8 @@
 """Composing with Hydra, and one line of ours for each of the many ways in which it refuses an override."""
 
 import re
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, cast
@@ -40,8 +40,19 @@ def compose(overrides: Sequence[str] = (), searchpath: Sequence[str] = (), prima
     """
     taken = [searched(searchpath), *overrides] if searchpath else list(overrides)
     directory, name = primary or (str(CONFIG_DIRECTORY), PRIMARY)
-    with hydra.initialize_config_dir(directory, version_base="1.3"):
+    with _set_aside(), hydra.initialize_config_dir(directory, version_base="1.3"):
         return hydra.compose(name, overrides=taken, return_hydra_config=True)
+
+
+@contextmanager
+def _set_aside() -> Iterator[None]:
+    """A Hydra that runs, a multirun's, is there again afterwards: there can be only one."""
+    running = GlobalHydra.instance().hydra
+    GlobalHydra.instance().clear()
+    try:
+        yield
+    finally:
+        GlobalHydra.instance().hydra = running  # of another instance, perhaps: composing puts a copy in its place
 
 
 def without_hydra(composed: DictConfig) -> dict[str, Any]:

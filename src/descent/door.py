@@ -21,7 +21,7 @@ from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from descent import advice, outputs, presence, processes, rules, sections, stages
+from descent import advice, lifeline, outputs, presence, processes, rules, sections, stages
 from descent.composition import (
     CONFIG_DIRECTORY,
     compose,
@@ -244,6 +244,7 @@ def exit_code(error: BaseException) -> int:
 
 def or_exit(action: Callable[[], Any]) -> Any:
     """What the action returns; a fault is one line on stderr and its exit code."""
+    lifeline.end_quickly()
     try:
         return action()
     except KeyboardInterrupt:

@@ -41,4 +41,4 @@ class Interrupted(DescentError):
 
     def __init__(self, number: int, hint: str = "") -> None:
         super().__init__(f"interrupted by {signal.Signals(number).name}{hint and f'; {hint}'}")
-        self.exit_code = 128 + number
+        self.number, self.exit_code = number, 128 + number

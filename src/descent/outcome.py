@@ -40,19 +40,15 @@ def conclude(config: Config, parts: "Parts", trainer: pl.Trainer, seconds: float
     epochs = len(engine.history["train/loss"])
     reported = best.epoch if config.restore == "best" and best.epoch is not None else epochs - 1
     at_report = {name: dict(points)[reported] for name, points in engine.history.items() if reported in dict(points)}
-    if parts.data.val and "val/loss" not in at_report:  # the reported epoch was none of those that validate
-        at_report |= {f"val/{name}": value for name, value in _measure(engine, trainer, parts.data.val).items()}
-    at_report |= {f"val/{name}": value for name, value in _val_ranks(parts, trainer, at_report).items()}
     train = _measure(engine, trainer, parts.data.train)
     if not math.isfinite(train["loss"]):  # the last step went too far, and no later one showed it
         raise engine.diverged("train/loss", train["loss"], engine.steps_done - 1)
+    at_report |= {f"val/{name}": value for name, value in _of_validation(parts, trainer, at_report).items()}
     metrics = {f"best/{name}": value for name, value in at_report.items() if name.startswith("val/")}
     metrics |= {f"best/train/{name}": value for name, value in train.items()}
     metrics |= _gaps(at_report, train, parts.data.task)
-    predicted = parts.data.test or parts.data.val or parts.data.train
-    measured = _measure(engine, trainer, predicted)
     if parts.data.test:
-        measured |= _ranks(engine, parts.data.test)
+        measured = {**_measure(engine, trainer, parts.data.test), **_ranks(engine, parts.data.test)}
         metrics |= {f"test/{name}": value for name, value in measured.items()}
     metrics |= {f"final/{name}": points[-1][1] for name, points in engine.history.items()}
     samples = len(parts.data.train) * epochs
@@ -89,14 +85,15 @@ def _measure(engine: Engine, trainer: pl.Trainer, split: Split) -> dict[str, flo
     return engine.evaluated
 
 
-def _val_ranks(parts: "Parts", trainer: pl.Trainer, known: dict[str, float]) -> dict[str, float]:
-    """What no epoch has measured because nothing read it."""
+def _of_validation(parts: "Parts", trainer: pl.Trainer, known: dict[str, float]) -> dict[str, float]:
+    """What no epoch has measured of the reported weights; where no test split follows, for the predictions as well."""
     engine, val = parts.engine, parts.data.val
-    missing = [name for name in RANKED if name in METRICS[parts.data.task] and f"val/{name}" not in known]
-    if val is None or len(missing) < len(RANKED):
+    lacks_all = "val/loss" not in known  # the reported epoch was none of those that validate
+    lacks_ranks = RANKED[0] in METRICS[parts.data.task] and not any(f"val/{name}" in known for name in RANKED)
+    if val is None or not (lacks_all or lacks_ranks or parts.data.test is None):
         return {}
-    _measure(engine, trainer, val)
-    return _ranks(engine, val)
+    measured = _measure(engine, trainer, val)
+    return {**(measured if lacks_all else {}), **(_ranks(engine, val) if lacks_ranks else {})}
 
 
 def _ranks(engine: Engine, split: Split) -> dict[str, float]:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from omegaconf import OmegaConf
 from safetensors.torch import save_model
 from torch import nn
 
@@ -40,6 +39,7 @@ from descent.tracking.outbox import stored_id
 from descent.tracking.run import Run
 from descent.trainer import device_of
 from descent.watching import PRUNED
+from descent.yaml_text import yaml_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -109,13 +109,13 @@ def _first_sitting(run: Run, config: Config, parts: Parts, place: Place) -> None
     )
     if not place.parent:
         _surroundings(run, source, facts)
-    run.text(OmegaConf.to_yaml(OmegaConf.create(config.settings)), "config/resolved.yaml")
+    run.text(yaml_of(config.settings), "config/resolved.yaml")
     unresolved = directory / ".hydra" / "config.yaml"
     if unresolved.exists():
         run.text(unresolved.read_text(), "config/unresolved.yaml")
         run.text((directory / ".hydra" / "overrides.yaml").read_text(), "config/overrides.yaml")
     recording.keep(place, config, source, facts, _resolved(config, parts))
-    run.artifact(directory / recording.FILE)
+    run.artifact(directory / recording.FILE, masked=True)
     run.dataset(
         parts.data.name, parts.data.digest, "training", config.dataset.target or "", _profile(config, parts, dvc)
     )
@@ -168,9 +168,9 @@ def ending(run: Run, config: Config, parts: Parts, outcome: Outcome, place: Plac
     if config.tracking.kind == "none":
         return
     for name in ("loss_per_step.npy", "layers.json"):
-        run.artifact(directory / name, "diagnostics")
+        run.artifact(directory / name, "diagnostics", masked=True)
     for name in ("history.json", RESULTS, "weights.safetensors"):
-        run.artifact(directory / name)
+        run.artifact(directory / name, masked=True)
     if parts.data.encoding:
         run.artifact(directory / ENCODING)
     if config.tracking.pictures:

@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import fmean, median
 from typing import TYPE_CHECKING, Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from descent import objectives, processes, recomposing
 from descent.config import Config, parse, project_root, source_root
@@ -30,6 +30,7 @@ from descent.rules import cut
 from descent.sweeping import KEYS as SWEEP_KEYS
 from descent.sweeping import KNOBS as SWEEP_DEFAULTS
 from descent.tracking.secrets import mask
+from descent.yaml_text import yaml_of
 
 if TYPE_CHECKING:
     from descent.data.split import Data
@@ -48,6 +49,7 @@ __all__ = [
     "curve_of",
     "die_with_parent",
     "forget_elsewhere",
+    "get_ready",
     "give_memory_back",
     "graphics_cards",
     "held",
@@ -63,8 +65,9 @@ __all__ = [
     "results_of",
     "run",
     "search_page",
-    "ship_in_background",
+    "ship",
     "ship_the_rest",
+    "ship_through",
     "source_root",
     "studies",
     "study_run",
@@ -289,10 +292,10 @@ def _write_configuration(trial: Trial, config: Config, composed: Composed) -> No
     """As Hydra leaves it beside a run."""
     folder = trial.directory / ".hydra"
     folder.mkdir(exist_ok=True)
-    (folder / "config.yaml").write_text(mask(OmegaConf.to_yaml(composed.raw)))
-    (folder / "overrides.yaml").write_text(mask(OmegaConf.to_yaml(list(config.overrides))))
+    (folder / "config.yaml").write_text(mask(yaml_of(composed.raw)))
+    (folder / "overrides.yaml").write_text(mask(yaml_of(list(config.overrides))))
     runtime = {"cwd": str(Path.cwd()), "choices": composed.choices}
-    (folder / "hydra.yaml").write_text(mask(OmegaConf.to_yaml({"hydra": {"runtime": runtime}})))
+    (folder / "hydra.yaml").write_text(mask(yaml_of({"hydra": {"runtime": runtime}})))
 
 
 def _watch(trial: Trial, config: Config) -> "list[Method]":
@@ -308,11 +311,25 @@ def _telling(trial: Trial, config: Config) -> "list[Method]":
     return [Telling(config.objective, config.epochs, trial.told)] if trial.told else []
 
 
-def ship_in_background() -> None:
-    """No trial of this process waits for the store; its leader sees to what does not arrive."""
+def get_ready() -> None:
+    """Import what a training needs."""
+    from descent import lifeline, registering, training  # noqa: F401
+
+    lifeline.end_quickly()
+
+
+def ship_through(give: Callable[[dict[str, Any]], None]) -> None:
+    """No trial of this process waits for the store: its leader, who is given the orders, has them carried out."""
     from descent.tracking.courier import courier
 
-    courier.in_background = True
+    courier.through = give
+
+
+def ship(order: dict[str, Any]) -> None:
+    """An order of a worker's."""
+    from descent.tracking.courier import courier
+
+    courier.give(order)
 
 
 def ship_the_rest(config: Config, directory: Path) -> None:

@@ -1,5 +1,6 @@
 """The leader: what its workers are given, and how far a trial has come."""
 
+import signal
 import subprocess
 from io import BytesIO
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 from descent import trials
 from descent.errors import EnvironmentFault
 from hydra_plugins.descent_sweeper import _crew
-from hydra_plugins.descent_sweeper._crew import Crew, environment, send, started
+from hydra_plugins.descent_sweeper._crew import Crew, environment, hang_up, send, started, started_ahead
 
 
 def test_a_worker_has_its_threads_and_its_own_card(monkeypatch):
@@ -81,13 +82,56 @@ def test_a_kill_is_for_memory_where_the_kernel_has_just_told_of_one(tmp_path, mo
 
 
 def test_a_worker_that_dies_before_it_reads_ends_nobody_else(monkeypatch):
-    def late(process, order):
-        process.wait()
-        send(process, order)
-
-    monkeypatch.setattr(_crew, "send", late)
-    process = started("", {}, 1)
+    process, ear = started("", 1)
+    process.wait()
+    send(process, {})
+    hang_up(process)
+    ear.close()
     assert process.returncode == 0 and process.stdin.closed
+
+
+WAITS = "import sys; sys.exit(len(sys.stdin.readline()) > 1)"
+NOBODY = Path("/dev/null/nobody")
+
+
+@pytest.fixture
+def crew(tmp_path, monkeypatch):
+    monkeypatch.setattr(_crew, "GRAPHICS", NOBODY)
+    made = Crew(directory=tmp_path, workers=2, threads=1)
+    yield made
+    made.dismiss()
+
+
+def test_a_worker_that_was_started_ahead_is_the_first_that_is_hired(crew):
+    with started_ahead(WAITS, 2, 1) as crew.ahead:
+        waiting = {process.pid for process, _ in crew.ahead}
+        hired = [crew.hire(WAITS, {}) for _ in range(3)]
+        assert {process.pid for process in hired[:2]} == waiting
+        assert hired[2].pid not in waiting and crew.ahead == []
+        assert [process.wait() for process in hired] == [1, 1, 1]  # each has got its order
+
+
+def test_one_that_died_while_it_waited_is_passed_over(crew):
+    with started_ahead("", 1, 1) as crew.ahead:
+        ((dead, _),) = crew.ahead
+        dead.wait()
+        hired = crew.hire(WAITS, {})
+        assert hired.pid != dead.pid and hired.wait() == 1
+
+
+def test_those_that_nobody_has_hired_are_gone_and_leave_nothing(crew, tmp_path):
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    with started_ahead(WAITS, 2, 1) as ahead:
+        processes = [process for process, _ in ahead]
+    assert [process.returncode for process in processes] == [-signal.SIGKILL] * 2
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_none_is_started_ahead_where_each_is_to_have_its_own_card(tmp_path, monkeypatch):
+    monkeypatch.setattr(_crew, "GRAPHICS", tmp_path)
+    with started_ahead(WAITS, 2, 1) as ahead:
+        assert ahead == []
 
 
 def test_a_worker_that_cannot_be_started_leaves_no_handle_open(tmp_path, monkeypatch):

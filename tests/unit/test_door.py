@@ -1,6 +1,8 @@
 """What the user reads and what the shell sees; what an entry point leaves behind."""
 
+import hydra
 import pytest
+from hydra.core.global_hydra import GlobalHydra
 
 from descent import composition, door
 from descent.errors import DataError, Diverged, EnvironmentFault, Interrupted, UsageError
@@ -105,6 +107,13 @@ def test_a_dry_run_writes_nothing(run_here, tmp_path):
     assert (answer.code, answer.err) == (0, "")
     assert "nothing was written" in answer.out
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_hydra_that_runs_is_there_again_after_a_composition():
+    with hydra.initialize_config_dir(str(composition.CONFIG_DIRECTORY), version_base="1.3"):
+        running = GlobalHydra.instance().hydra
+        composition.compose(["lr=1"])
+        assert GlobalHydra.instance().hydra is running is not None
 
 
 def test_compose_is_what_the_command_line_composes(composed):

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -22,6 +23,7 @@ BOOT_PATIENCE = 120.0  # for our own imports, on a cold disk
 SECONDS_TO_END = 2.0
 SILENCE = "no answer yet"
 PROGRAM = "from descent.tracking.shipping import main; main()"
+Order = dict[str, Any]
 
 
 @dataclass
@@ -80,7 +82,7 @@ class _Child:
 class Courier:
     """Nothing here waits but `finish`, and that not long for a store that does not answer."""
 
-    in_background = False  # whether the end of a run is handed over and not waited for: somebody sees to the rest
+    through: Callable[[Order], None] | None = None  # who has orders carried out, at the end of a run too
 
     def __init__(self) -> None:
         self._child: _Child | None = None
@@ -88,6 +90,8 @@ class Courier:
 
     def start(self) -> None:
         """Start the process that ships, where there is none; it has imports of its own to do meanwhile."""
+        if self.through:
+            return
         if self._pid == os.getpid() and self._child and self._child.process.poll() is None:
             return
         source = str(Path(descent.__file__).parents[1])
@@ -99,7 +103,7 @@ class Courier:
             stdout=subprocess.PIPE,
             stderr=None if os.environ.get("DESCENT_DEBUG") == "1" else subprocess.DEVNULL,
             text=True,
-            start_new_session=True,  # Ctrl-C is for us: what was said until then is still to be shipped
+            process_group=0,  # Ctrl-C is for us: what was said until then is still to be shipped
         )
         self._child, self._pid = _Child(process), os.getpid()
         threading.Thread(target=self._child.listen, name="descent-courier", daemon=True).start()
@@ -107,16 +111,22 @@ class Courier:
 
     def open(self, local_id: str, folder: Path, destination: Destination) -> None:
         """From now on what is said there is shipped about once a second."""
+        place = {**asdict(destination), "root": str(destination.root)}
+        self.give({"order": "open", "local_id": local_id, "folder": str(folder), "destination": place})
+
+    def give(self, order: Order) -> None:
+        """To our own child, unless another process has it carried out."""
+        if self.through:
+            self.through(order)
+            return
         self.start()
         assert self._child
-        place = {**asdict(destination), "root": str(destination.root)}
-        self._child.order(order="open", local_id=local_id, folder=str(folder), destination=place)
+        self._child.order(**order)
 
     def hand_over(self, local_id: str, folder: Path, destination: Destination) -> None:
         """Have what is left shipped while something else is done; what does not arrive waits."""
         self.open(local_id, folder, destination)
-        assert self._child
-        self._child.order(order="finish", folder=str(folder))
+        self.give({"order": "later", "folder": str(folder)})
 
     def finish_under(self, directory: Path, destination: Destination) -> str | None:
         """Ship what other processes have handed over and left; why something still waits, where anything does."""

@@ -5,6 +5,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ import numpy as np
 
 from descent.tracking.describing import NOTE, SELF
 from descent.tracking.destination import reason_of
-from descent.tracking.outbox import LANES, Reader
+from descent.tracking.outbox import CREATIONS, LANES, Reader
 from descent.tracking.owners import GONE
 from descent.tracking.records import (
     Dataset,
@@ -55,8 +56,7 @@ class Delivery:
         self._client = store.client
         self._calls: dict[Callable[[Batch], None], tuple[type, ...]] = {
             self._opened: (Opened,),
-            self._pairs: (Params, Tags),
-            self._points: (Metrics, Series),
+            self._values: (Params, Tags, Metrics, Series),
             self._datasets: (Dataset,),
             self._files: (Files,),
             self._models: (Model,),
@@ -124,13 +124,9 @@ class Delivery:
 
     def _deliver(self, batch: Batch) -> None:
         for call, kinds in self._calls.items():
-            if records := [record for record in batch if isinstance(record, kinds)]:
-                try:
-                    call(records)
-                except Exception as error:  # whatever a store's driver raises: there is no common base
-                    if not _is_refusal(error):
-                        raise
-                    self._note(reason_of(error))
+            records = [record for record in batch if isinstance(record, kinds)]
+            if records and (refusal := _refusal(partial(call, records))):
+                self._note(refusal)
 
     def _note(self, problem: str) -> None:
         self._reader.keep(problem=self.problem or problem)
@@ -142,32 +138,35 @@ class Delivery:
                 self._reader.keep(run_id=self._found_or_created(record), closed=False)
                 continue
             self._client.update_run(self.run_id, "RUNNING")
-            self._log_tags(record.tags)
+            self._log_many("tags", self._tags(record.tags))
             self._reader.keep(closed=False)
 
     def _found_or_created(self, record: Opened) -> str:
-        """A creation whose answer was lost may have been made all the same: look before asking for it."""
-        if found := self._runs_of(record.tags["local_id"]):
+        """A creation whose answer was lost may have been made all the same: look before asking for it again."""
+        if self._reader.state.get(CREATIONS) != 0 and (found := self._runs_of(record.tags["local_id"])):
             return found[0]
         tags = dict(record.tags)
         if record.parent:
             tags |= self._parent_tag(record.parent)
-        self._reader.keep(creations=self._creations + 1)
+        self._reader.keep(**{CREATIONS: self._creations + 1})
         run = self._client.create_run(
             self._store.experiment_id, start_time=record.timestamp, tags=tags, run_name=record.name
         )
         return str(run.info.run_id)
 
     def _parent_tag(self, local_id: str) -> dict[str, str]:
-        if found := self._runs_of(local_id):
-            return {PARENT: found[0]}
+        known = self._store.parents
+        if local_id not in known and (found := self._runs_of(local_id)):
+            known[local_id] = found[0]
+        if local_id in known:
+            return {PARENT: known[local_id]}
         if self._is_waiting(local_id):
             raise LookupError("the run that it belongs to is not stored yet")
         return {}
 
     @property
     def _creations(self) -> int:
-        return int(self._reader.state.get("creations", 0))
+        return int(self._reader.state.get(CREATIONS, 0))
 
     def _delete_doubles(self) -> None:
         """A creation that was given up on may be answered late, by a run that nobody knows."""
@@ -184,31 +183,32 @@ class Delivery:
         )
         return [str(run.info.run_id) for run in runs]
 
-    def _pairs(self, batch: Batch) -> None:
+    def _values(self, batch: Batch) -> None:
+        """In one call where it takes them all; where that is refused, or takes several, each kind for itself."""
         from mlflow.entities import Param
 
         params = [Param(*pair) for pair in _merged(batch, Params)]
-        for start in range(0, len(params), PAIRS_A_CALL):
-            self._client.log_batch(self._id(), params=params[start : start + PAIRS_A_CALL])
-        self._log_tags(dict(_merged(batch, Tags)))
+        kinds = {"params": params, "tags": self._tags(dict(_merged(batch, Tags))), "metrics": _points(batch)}
+        fits = max(len(params), len(kinds["tags"])) <= PAIRS_A_CALL and sum(map(len, kinds.values())) <= METRICS_A_CALL
+        if fits and not _refusal(partial(self._log, **kinds)):
+            return
+        for kind, found in kinds.items():
+            if refusal := _refusal(partial(self._log_many, kind, found)):
+                self._note(refusal)
 
-    def _log_tags(self, values: dict[str, str]) -> None:
+    def _log_many(self, kind: str, found: Sequence[Any]) -> None:
+        most = METRICS_A_CALL if kind == "metrics" else PAIRS_A_CALL
+        for start in range(0, len(found), most):
+            self._log(**{kind: found[start : start + most]})
+
+    def _log(self, **kinds: Any) -> None:
+        self._client.log_batch(self._id(), **kinds)
+
+    def _tags(self, values: dict[str, str]) -> list[Any]:
         from mlflow.entities import RunTag
 
         own = {NOTE: values[NOTE].replace(SELF, self._id())} if NOTE in values else {}
-        tags = [RunTag(key, value) for key, value in {**values, **own}.items()]
-        for start in range(0, len(tags), PAIRS_A_CALL):
-            self._client.log_batch(self._id(), tags=tags[start : start + PAIRS_A_CALL])
-
-    def _points(self, batch: Batch) -> None:
-        told: list[Metric] = []
-        for record in batch:
-            if isinstance(record, Metrics):
-                told += _metrics(record)
-            elif isinstance(record, Series):
-                told += _series(record)
-        for start in range(0, len(told), METRICS_A_CALL):
-            self._client.log_batch(self._id(), metrics=told[start : start + METRICS_A_CALL])
+        return [RunTag(key, value) for key, value in {**values, **own}.items()]
 
     def _datasets(self, batch: Batch) -> None:
         inputs = [_dataset_input(record) for record in batch if isinstance(record, Dataset)]
@@ -269,6 +269,17 @@ class Delivery:
         return self.run_id
 
 
+def _refusal(call: Callable[[], None]) -> str | None:
+    """Why the store did not want it, None where it took it. Raises what the store's driver raises when it is away."""
+    try:
+        call()
+    except Exception as error:  # there is no common base
+        if not _is_refusal(error):
+            raise
+        return reason_of(error)
+    return None
+
+
 def _is_refusal(error: Exception) -> bool:
     """The store answered and did not want this; the next may be welcome."""
     from mlflow.exceptions import MlflowException
@@ -301,6 +312,16 @@ def _merged(batch: Iterable[Record], kind: type[Params] | type[Tags]) -> list[tu
 
 def _key(key: str) -> str:
     return _NOT_IN_KEYS.sub("_", key)[:LONGEST_KEY]
+
+
+def _points(batch: Batch) -> "list[Metric]":
+    told: list[Metric] = []
+    for record in batch:
+        if isinstance(record, Metrics):
+            told += _metrics(record)
+        elif isinstance(record, Series):
+            told += _series(record)
+    return told
 
 
 def _metrics(record: Metrics) -> "list[Metric]":

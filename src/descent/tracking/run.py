@@ -117,7 +117,7 @@ class Run:
     def finish(self, status: Status, reason: str | None = None) -> None:
         """All that can be has been shipped when this returns; the rest waits on disk. Only the first call counts.
 
-        In a process that ships in the background all of it has only been handed over.
+        In a process that ships through another one all of it has only been handed over.
         """
 
     def _stage(self, file: str, write: Callable[[Path], Any]) -> None:
@@ -176,7 +176,7 @@ class StoredRun(Run):
             self.tags({"status_reason": reason})
         self.append(records.Status(status, _now()))
         self._outbox.close()
-        if self._courier.in_background:
+        if self._courier.through:
             self._courier.hand_over(self.local_id, self._outbox.folder, self._destination)
             return
         report = self._courier.finish(self.local_id, self._outbox.folder, self._destination)

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from itertools import pairwise
 from typing import Any
@@ -85,8 +85,8 @@ def mask_file(text: str, name: str) -> str:
     return "\n".join(_mask_pairs(line, code=True) if line[:1] in "+- @" else line for line in lines)
 
 
-def _mask_anywhere(text: str) -> str:
-    for value in _environment_secrets():
+def _mask_anywhere(text: str, secrets: Sequence[str] | None = None) -> str:
+    for value in _environment_secrets() if secrets is None else secrets:
         text = text.replace(value, HIDDEN)
     text = _USERINFO.sub(rf"\1{HIDDEN}@", text)
     return _BEARER.sub(rf"\1 {HIDDEN}", text)
@@ -94,19 +94,23 @@ def _mask_anywhere(text: str) -> str:
 
 def mask_values(mapping: Mapping[str, Any]) -> dict[str, Any]:
     """The mapping with its values masked, nested ones too; what is not text and has no secret key stays as it is."""
-    return {key: _mask_value(key, value) for key, value in mapping.items()}
+    return _masked(mapping, _environment_secrets())
 
 
-def _mask_value(key: str, value: Any) -> Any:
+def _masked(mapping: Mapping[str, Any], secrets: Sequence[str]) -> dict[str, Any]:
+    return {key: _mask_value(key, value, secrets) for key, value in mapping.items()}
+
+
+def _mask_value(key: str, value: Any, secrets: Sequence[str]) -> Any:
     if isinstance(value, Mapping):
-        return mask_values(value)
+        return _masked(value, secrets)
     if _is_clearly_secret(str(key)) and value not in (None, "", True, False):
         return HIDDEN
     if is_secret(str(key)) and isinstance(value, str) and _is_opaque(value):
         return HIDDEN
     if isinstance(value, (list, tuple)):
-        return type(value)([_mask_value("", item) for item in value])
-    return mask(value) if isinstance(value, str) else value
+        return type(value)([_mask_value("", item, secrets) for item in value])
+    return _mask_pairs(_mask_anywhere(value, secrets)) if isinstance(value, str) else value
 
 
 def _mask_pairs(text: str, *, code: bool = False) -> str:
@@ -141,8 +145,13 @@ def _is_hidden(text: str, key: re.Match[str], value: str, code: bool) -> bool:
     return _is_opaque(bare) or (is_clear and (is_quoted or not code))
 
 
-def _environment_secrets() -> list[str]:
-    values = {value for name, value in os.environ.items() if _is_environment_secret(name, value)}
+def _environment_secrets() -> Sequence[str]:
+    return _secrets_of(frozenset(os.environ.items()))
+
+
+@lru_cache(maxsize=8)  # it hardly ever changes, and is asked for hundreds of times a run
+def _secrets_of(environment: frozenset[tuple[str, str]]) -> Sequence[str]:
+    values = {value for name, value in environment if _is_environment_secret(name, value)}
     return sorted(values | {quote(value, safe="") for value in values}, key=len, reverse=True)
 
 

@@ -102,6 +102,7 @@ class Shipping:
         self._stores = Stores()
         self._shipments: dict[str, Shipment] = {}  # by folder; the same one whenever a folder is opened again
         self._open: set[str] = set()
+        self._handed_over: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._leftovers: dict[Destination, list[waiting.Entry]] = {}
         self._cleared: set[Destination] = set()
 
@@ -119,6 +120,10 @@ class Shipping:
         here = shipment.destination.database is not None
         self._attempt(shipment, "done", SECONDS_FOR_OTHERS_HERE if here else SECONDS_FOR_OTHERS)
 
+    def finish_later(self, folder: str) -> None:
+        """The same when there is time for it: nobody waits."""
+        self._handed_over.put(folder)
+
     def look_after(self) -> None:
         """For ever, in the background: news of the open outboxes each second, then what was left behind."""
         with suppress(AttributeError, OSError):
@@ -128,6 +133,8 @@ class Shipping:
             for shipment in [self._shipments[folder] for folder in sorted(self._open)]:
                 if shipment.has_news() and not self._stores.rests(shipment.destination):
                     self._attempt(shipment, "progress")
+            while not self._handed_over.empty():
+                self.finish(self._handed_over.get())
             self.clear_up()
 
     def clear_up(self) -> None:
@@ -191,6 +198,7 @@ def ship_leftover(entry: waiting.Entry, stores: Stores, known: list[Destination]
 def main() -> None:
     """Serve the process that started this one, by number the only argument, until it ends."""
     lifeline.die_with_parent(int(sys.argv[1]))
+    lifeline.end_quickly()
     orders: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(orders,), daemon=True).start()
     quiet_mlflow()
@@ -204,6 +212,8 @@ def main() -> None:
             root = Path(order["destination"]["root"])
             destination = Destination(**{**order["destination"], "root": root})
             shipping.open(Shipment(order["local_id"], Path(order["folder"]), destination))
+        elif order["order"] == "later":
+            shipping.finish_later(order["folder"])
         else:
             shipping.finish(order["folder"])
 

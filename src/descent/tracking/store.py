@@ -5,7 +5,7 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +44,7 @@ class Store:
     client: "MlflowClient"
     experiment_id: str
     uri: str
+    parents: dict[str, str] = field(default_factory=dict)  # of runs, by local id: they have many children
 
 
 def open_store(destination: Destination) -> Store:

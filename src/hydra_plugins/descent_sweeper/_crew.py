@@ -16,7 +16,7 @@ from typing import IO, Any
 from descent import trials
 from descent.errors import EnvironmentFault
 from hydra_plugins.descent_sweeper._display import Told
-from hydra_plugins.descent_sweeper._voices import Ear
+from hydra_plugins.descent_sweeper._voices import ORDER, Ear
 from hydra_plugins.descent_sweeper._worker import LOGS
 
 WORKERS_LOG = "workers.log"
@@ -27,6 +27,7 @@ SECONDS_TO_END = 10.0
 TOLD_TO_END = (128 + signal.SIGINT, 128 + signal.SIGTERM)  # by somebody else: another worker goes on with its trial
 OWN_CRASHES = (signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGILL, signal.SIGFPE)
 FROM_OUTSIDE = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)  # that end a process by no doing of its trial
+GRAPHICS = Path("/dev/nvidiactl")  # of a machine that has an NVIDIA card
 MEMORY_EVENTS = Path("/sys/fs/cgroup/memory.events")
 Process = subprocess.Popen[bytes]
 
@@ -45,22 +46,31 @@ class Crew:
     ears: dict[int, Ear] = field(default_factory=dict)  # process → what it says
     told: dict[int, Told] = field(default_factory=dict)  # trial → how far it has come
     memory_kills: list[int] = field(default_factory=lambda: [_memory_kills()])  # at the last looks
+    ahead: list[tuple[Process, Ear]] = field(default_factory=list)  # that have no order yet
 
     def hire(self, program: str, order: Mapping[str, Any], *, more: bool = False) -> Process:
         """One worker more; with `more` it may be sent further orders."""
-        logs, card, ear = self.directory / LOGS, self._free_card(), Ear()
-        logs.mkdir(exist_ok=True)
-        try:
-            with (logs / WORKERS_LOG).open("ab") as log:
-                process = started(program, {**order, "voice": ear.other}, self.threads, log=log, card=card, more=more)
-        except BaseException:
-            ear.close()
-            raise
-        finally:
-            os.close(ear.other)
+        log, card = self.directory / LOGS / WORKERS_LOG, self._free_card()
+        log.parent.mkdir(exist_ok=True)
+        if found := self._one_ahead():
+            process, ear = found
+        else:
+            with log.open("ab") as file:
+                process, ear = started(program, self.threads, log=file, card=card)
         self.processes.append(process)
         self.places[process.pid], self.ears[process.pid] = card, ear
+        send(process, {"leader": os.getpid(), "voice": ear.other, "log": str(log), **order})
+        if not more:
+            hang_up(process)
         return process
+
+    def _one_ahead(self) -> tuple[Process, Ear] | None:
+        while self.ahead:
+            process, ear = self.ahead.pop()
+            if process.poll() is None:
+                return process, ear
+            ear.close()
+        return None
 
     def ended(self) -> list[Process]:
         """Those that are no more, each once."""
@@ -96,8 +106,11 @@ class Crew:
             self.take(process, said)
 
     def take(self, process: Process, said: dict[str, Any]) -> None:
-        """What a worker has said: how far its trial has come."""
-        self.told[said.pop("number")] = said
+        """What a worker has said: how far its trial has come, or what is to be shipped."""
+        if ORDER in said:
+            trials.ship(said[ORDER])
+        else:
+            self.told[said.pop("number")] = said
 
     def _free_card(self) -> str | None:
         """Of several graphics cards the one that the fewest of our workers use."""
@@ -141,29 +154,45 @@ class Crew:
                 signal.signal(number, handler)
 
 
+@contextmanager
+def started_ahead(program: str, count: int, threads: int) -> Iterator[list[tuple[Process, Ear]]]:
+    """Workers that import while their leader has other things to do; those that nobody has taken by the end go again.
+
+    Nothing is written for them. Where there are graphics cards none is started: which one it gets is not known yet.
+    """
+    ahead: list[tuple[Process, Ear]] = []
+    try:
+        if not GRAPHICS.exists():
+            ahead += [started(program, threads) for _ in range(count)]
+        yield ahead
+    finally:
+        for process, ear in ahead:
+            process.kill()
+            process.wait()
+            hang_up(process)
+            ear.close()
+
+
 def started(
-    program: str,
-    order: Mapping[str, Any],
-    threads: int,
-    *,
-    log: IO[bytes] | None = None,
-    card: str | None = None,
-    more: bool = False,
-) -> Process:
-    """A process with an order to work by; without a log what it prints is seen."""
-    voice = order.get("voice")
-    process = subprocess.Popen(
-        [sys.executable, "-P", "-c", program],
-        env=environment(threads, card),
-        stdin=subprocess.PIPE,
-        stdout=log,
-        stderr=log,
-        pass_fds=() if voice is None else (voice,),
-    )
-    send(process, {"leader": os.getpid(), **order})
-    if not more:
-        hang_up(process)
-    return process
+    program: str, threads: int, *, log: IO[bytes] | int = subprocess.DEVNULL, card: str | None = None
+) -> tuple[Process, Ear]:
+    """A process that waits for an order, and the pipe through which it is heard."""
+    ear = Ear()
+    try:
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-c", program],
+            env=environment(threads, card),
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=log,
+            pass_fds=(ear.other,),
+        )
+    except BaseException:
+        ear.close()
+        raise
+    finally:
+        os.close(ear.other)
+    return process, ear
 
 
 def send(process: Process, order: Mapping[str, Any]) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from optuna.trial import FrozenTrial, TrialState
 
 from descent import trials
-from hydra_plugins.descent_sweeper._crew import LOOK, Crew, Process, started, was_ended
+from hydra_plugins.descent_sweeper._crew import LOOK, Crew, Process, was_ended
 from hydra_plugins.descent_sweeper._study import ENDED, OWNER, Queue
 from hydra_plugins.descent_sweeper._worker import PROGRAM, Plan
 
@@ -46,7 +46,7 @@ class Leader(Crew):
         self.queue.recover()
         waiting = 0 if self.queue.stopped else len(self.queue.waiting(self.plan.total))
         for _ in range(min(self.workers - len(self.processes), waiting)):
-            self.hire(PROGRAM, order_of(self.plan))
+            self.hire(PROGRAM, {"plan": json.loads(self.plan.written())})
         return bool(self.processes)
 
     def _bury(self) -> None:
@@ -70,13 +70,3 @@ class Leader(Crew):
             if trial.number not in said:
                 said.add(trial.number)
                 self.announce(trial)
-
-
-def trained_alone(plan: Plan, threads: int, best: list[str]) -> int:
-    """The exit code of a worker that trains this point alone, and is seen."""
-    return started(PROGRAM, {**order_of(plan), "best": best}, threads).wait()
-
-
-def order_of(plan: Plan) -> dict[str, object]:
-    """What a worker is told."""
-    return {"plan": json.loads(plan.written()), "best": None}

@@ -18,9 +18,10 @@ from hydra_plugins.descent_sweeper._ending import Ending, Failure, Row
 from hydra_plugins.descent_sweeper._front import Direction, extended, front
 from hydra_plugins.descent_sweeper._search_space import Parameter, overrides_of
 from hydra_plugins.descent_sweeper._study import ENDED, Queue
-from hydra_plugins.descent_sweeper._worker import BEST, HALVED, LOGS, Plan, log_of
+from hydra_plugins.descent_sweeper._worker import HALVED, LOGS, Plan, log_of
 
 SHOWN = 10
+BEST = "best"  # the directory of the best point, trained once more
 MOST_NAMES = 8  # of parameters, in a line
 LARGE = 1000.0  # numbers from here on, counts of parameters, are shown without decimals
 BOUNDARY = 0.02  # of the way: a best value this near to an end asks for a wider space

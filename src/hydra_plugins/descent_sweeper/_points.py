@@ -1,7 +1,6 @@
 """A worker of a grid: one point after another, each an ordinary run, as its leader hands them out."""
 
 import json
-import signal
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -12,7 +11,7 @@ from typing import Any
 from descent import door, trials
 from descent.errors import Interrupted
 from hydra_plugins.descent_sweeper._voices import Voice
-from hydra_plugins.descent_sweeper._worker import complain, log_of, logged
+from hydra_plugins.descent_sweeper._worker import complain, log_of, logged, ordered
 
 PROGRAM = "from hydra_plugins.descent_sweeper._points import main; main()"
 
@@ -37,9 +36,7 @@ class Came:
 
 def main() -> None:
     """A worker: reads what all points have in common, then one point after another."""
-    order = json.loads(sys.stdin.readline())
-    trials.die_with_parent(int(order["leader"]))
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    order = ordered()
     voice = Voice(order["voice"])
     try:
         for line in sys.stdin:

@@ -18,6 +18,7 @@ from optuna.trial import TrialState
 from descent import door, trials
 from descent.errors import Interrupted, UsageError
 from hydra_plugins.descent_sweeper import (
+    _best,
     _front,
     _origins,
     _outlook,
@@ -30,19 +31,19 @@ from hydra_plugins.descent_sweeper import (
     _spaces,
     _storages,
 )
-from hydra_plugins.descent_sweeper._crew import threads_of
+from hydra_plugins.descent_sweeper._best import GOES_ON
+from hydra_plugins.descent_sweeper._crew import started_ahead, threads_of
 from hydra_plugins.descent_sweeper._display import Forecast, display
 from hydra_plugins.descent_sweeper._grid import composed_point, refuse_launcher, refuse_swept_knobs
 from hydra_plugins.descent_sweeper._identity import changes, facts_of, is_free, name_of, refuse_another
-from hydra_plugins.descent_sweeper._leader import Leader, trained_alone
+from hydra_plugins.descent_sweeper._leader import Leader
 from hydra_plugins.descent_sweeper._search_space import Parameter, Point, every_point, overrides_of, size
 from hydra_plugins.descent_sweeper._study import PLAN, Queue, read_plan
-from hydra_plugins.descent_sweeper._worker import HALVED, Plan
+from hydra_plugins.descent_sweeper._worker import PROGRAM, Plan
 
 DEFAULT_TRIALS = 20
 MOST_POINTS = 100_000  # of a grid
 AIMS = ("objective", "direction")
-GOES_ON = "the same command goes on"
 
 
 @dataclass(frozen=True)
@@ -245,14 +246,16 @@ def explore(arguments: Sequence[str], *, hydra_context: HydraContext, config: Di
         ways = "study=… begins another" if search.race else "n_trials=… extends it, study=… begins another"
         print(f"finished before: {search.name} has its {queue.ended} trials; {ways}")
         return _ended(search, queue)
-    composed = checked_points(search, compose)
-    if not door.admit(composed, search.total, search.workers):
-        return []
-    try:
-        with _storages.answering(search.plan.storage):
-            return _run(search, composed)
-    except KeyboardInterrupt:
-        raise Interrupted(signal.SIGINT, GOES_ON) from None
+    threads = threads_of(door.typed(search.base), search.workers)
+    with started_ahead(PROGRAM, min(search.workers, search.total), threads) as ahead:
+        composed = checked_points(search, compose)
+        if not door.admit(composed, search.total, search.workers):
+            return []
+        try:
+            with _storages.answering(search.plan.storage):
+                return _run(search, composed, threads, ahead)
+        except KeyboardInterrupt:
+            raise Interrupted(signal.SIGINT, GOES_ON) from None
 
 
 def _of_feasible_points(search: Search, known: list[Point] | None, compose: Any) -> Search:
@@ -295,50 +298,53 @@ def _opened(plan: Plan, parameters: Sequence[Parameter]) -> Queue:
     return queue
 
 
-def _run(search: Search, composed: Sequence[DictConfig]) -> list[Any]:
+def _run(search: Search, composed: Sequence[DictConfig], threads: int, ahead: list[Any]) -> list[Any]:
     origin = trials.origin_of([search.base, *composed])
     with trials.held(search.directory, "choose another study with study=…"):
-        plan, codes = _begun(search, origin)
-        queue = _opened(plan, search.parameters)
-        notes = _origins.notes(queue.trials(), codes, plan.code)
-        print("".join(f"{note}\n" for note in notes), end="", flush=True)
-        queue.begin_sitting(search.facts)
-        if search.plan.search != "grid" and (tried := queue.not_tried(search.first)):
-            print(f"note: search.start: trial {tried[0]} exists and began elsewhere; study=… begins another study")
-        queue.extend(len(search.first) if search.race else search.total, search.first)
-        settings = door.typed(search.base)
-        own = search.directory, plan.parent, search.name, search.facts, origin.data
-        with trials.study_run(settings, *own) as run:
-            run.tags({"other_code": " ".join(notes)} if notes else {})
-            forecast = Forecast(search.total, queue.ended)
-            announced = _outlook.Announcer(queue, forecast, plan.directions)
-            print(_outlook.begins(queue, plan, search.total, search.workers), flush=True)
-            threads = threads_of(settings, search.workers)
-            cards = trials.graphics_cards() if settings.device != "cpu" else []
-            leader = Leader(
-                directory=search.directory,
-                workers=search.workers,
-                threads=threads,
-                cards=cards,
-                queue=queue,
-                plan=plan,
-                announce=announced,
-            )
+        return _held(search, origin, threads, ahead)
 
-            def shown(total: int) -> Any:
-                forecast.total = total
-                return display(lambda: _outlook.picture(queue, plan, forecast, leader.told))
 
-            number = search.race.led(leader, search.first, shown) if search.race else leader.run(shown(search.total))
-            trials.ship_the_rest(settings, search.directory)
-            _outlook.record(run, queue, plan)
-            _tell(run, search, queue, plan)
-            if number:
-                raise Interrupted(number, GOES_ON)
-        if search.race is None:
-            _outlook.show(queue, plan)
-            _train_the_best(queue, plan, threads, settings.register)
-        queue.close(plan.search_knobs["refit"])
+def _held(search: Search, origin: trials.Origin, threads: int, ahead: list[Any]) -> list[Any]:
+    """The search in its directory, which is ours."""
+    settings = door.typed(search.base)
+    plan, codes = _begun(search, origin)
+    queue = _opened(plan, search.parameters)
+    notes = _origins.notes(queue.trials(), codes, plan.code)
+    print("".join(f"{note}\n" for note in notes), end="", flush=True)
+    queue.begin_sitting(search.facts)
+    if search.plan.search != "grid" and (tried := queue.not_tried(search.first)):
+        print(f"note: search.start: trial {tried[0]} exists and began elsewhere; study=… begins another study")
+    queue.extend(len(search.first) if search.race else search.total, search.first)
+    own = search.directory, plan.parent, search.name, search.facts, origin.data
+    with trials.study_run(settings, *own) as run:
+        run.tags({"other_code": " ".join(notes)} if notes else {})
+        forecast = Forecast(search.total, queue.ended)
+        print(_outlook.begins(queue, plan, search.total, search.workers), flush=True)
+        leader = Leader(
+            directory=search.directory,
+            workers=search.workers,
+            threads=threads,
+            cards=trials.graphics_cards() if settings.device != "cpu" else [],
+            queue=queue,
+            plan=plan,
+            announce=_outlook.Announcer(queue, forecast, plan.directions),
+            ahead=ahead,
+        )
+
+        def shown(total: int) -> Any:
+            forecast.total = total
+            return display(lambda: _outlook.picture(queue, plan, forecast, leader.told))
+
+        number = search.race.led(leader, search.first, shown) if search.race else leader.run(shown(search.total))
+        trials.ship_the_rest(settings, search.directory)
+        _outlook.record(run, queue, plan)
+        _tell(run, search, queue, plan)
+        if number:
+            raise Interrupted(number, GOES_ON)
+    if search.race is None:
+        _outlook.show(queue, plan)
+        _best.train(queue, plan, settings.register)
+    queue.close(plan.search_knobs["refit"])
     return _ended(search, queue)
 
 
@@ -359,21 +365,6 @@ def _ended(search: Search, queue: Queue) -> list[Any]:
         _outlook.show_next(search.name, queue, settings)
     _outlook.keep(settings, queue)
     return []
-
-
-def _train_the_best(queue: Queue, plan: Plan, threads: int, name: str | None) -> None:
-    """Once more, as an ordinary run: it is tested, and keeps its model and pictures."""
-    best = _outlook.best_of(queue.trials(), plan.directions[0]) if len(plan.directions) == 1 else None
-    if best is None:
-        return  # of several objectives nobody but a person says which point of the front wins
-    words = trials.with_instead(overrides_of(queue.point_of(best)), best.user_attrs.get(HALVED, []))
-    if plan.search_knobs["refit"]:
-        words += _refit.words(queue.directory / str(best.number))
-    words += [f"register={name}"] if name else []
-    what = "training and validation data" if plan.search_knobs["refit"] else "the same data"
-    print(f"the best, #{best.number}, once more on {what}, and tested:", flush=True)
-    if code := trained_alone(plan, threads, words):
-        raise SystemExit(code)
 
 
 def _begun(search: Search, origin: trials.Origin) -> tuple[Plan, _origins.Codes]:

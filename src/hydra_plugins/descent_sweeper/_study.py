@@ -29,6 +29,7 @@ Direction = Literal["minimize", "maximize"]
 OWNER, CRASHES, CAUSE, STOPPED, CLOSED = "owner", "crashes", "cause", "stopped", "closed"
 ENDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 KILLS = "kills"
+SECONDS_BETWEEN_TRIES = 0.002  # to get the lock, which is held for about as long
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 
@@ -145,14 +146,20 @@ class Queue:
         Who holds the study's directory is its only leader, and workers end with their leader: one of another machine is
         gone as well, for its owner.json keeps everybody out until somebody who knows has deleted it.
         """
+        if not self._seem_lost():
+            return []  # as at nearly every look: nobody has waited for the lock
         with self._locked():
-            gone = {trial.number for trial in self.trials(TrialState.RUNNING) if not _is_owned(trial)}
+            gone = self._seem_lost()
             # Read again: one may have told its end, and ended, between the first look and the look for its process.
             orphans = [trial for trial in self.trials(TrialState.RUNNING) if trial.number in gone] if gone else []
             for trial in orphans:
                 trials.forget_elsewhere(self.directory / str(trial.number))
                 self._requeue(trial)
         return [trial.number for trial in orphans]
+
+    def _seem_lost(self) -> set[int]:
+        """Running trials whose worker is gone; among them may be one that is just being claimed, or has just ended."""
+        return {trial.number for trial in self.trials(TrialState.RUNNING) if not _is_owned(trial)}
 
     def crashed(self, number: int, how: str) -> bool:
         """A worker was ended by its own trial; True where that has now happened too often and the trial is FAILED."""
@@ -232,7 +239,7 @@ class Queue:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        with FileLock(self.directory / LOCK):
+        with FileLock(self.directory / LOCK, poll_interval=SECONDS_BETWEEN_TRIES):
             yield
 
 

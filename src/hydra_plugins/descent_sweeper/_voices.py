@@ -6,6 +6,7 @@ import time
 from contextlib import suppress
 from typing import Any
 
+ORDER = "order"
 BETWEEN = 0.2  # seconds between two epochs that are told, at least
 
 
@@ -20,6 +21,10 @@ class Voice:
         """One line, all or nothing; a leader that is gone hears nothing."""
         with suppress(BrokenPipeError):
             os.write(self._handle, (json.dumps(said) + "\n").encode())
+
+    def order(self, order: dict[str, Any]) -> None:
+        """What its leader is to have shipped."""
+        self.say(**{ORDER: order})
 
     def epoch(self, number: int, done: int, epochs: int, value: float) -> None:
         """How far a trial has come, unless that was told just now."""

