@@ -103,7 +103,7 @@ class Courier:
             stdout=subprocess.PIPE,
             stderr=None if os.environ.get("DESCENT_DEBUG") == "1" else subprocess.DEVNULL,
             text=True,
-            process_group=0,  # Ctrl-C is for us: what was said until then is still to be shipped
+            start_new_session=True,  # Ctrl-C is for us: what was said until then is still to be shipped
         )
         self._child, self._pid = _Child(process), os.getpid()
         threading.Thread(target=self._child.listen, name="descent-courier", daemon=True).start()

@@ -33,7 +33,9 @@ SECONDS_FOR_OTHERS = 5.0  # that have found an outbox of ours closed, and ship w
 SECONDS_FOR_OTHERS_HERE = 40.0  # where the store is a file of this machine: it may be being made, on busy cores
 SECONDS_TO_END = 1.0
 LINGER, END = {"order": "linger"}, {"order": "end"}
-NICE = 19  # while a training runs, only what it leaves is used
+NICE = 5  # of the thread that nobody waits for; not more, for somebody may come to wait for what it is at
+AUTOGROUP = Path("/proc/self/autogroup")  # Linux shares processors among sessions: this one is a session of its own
+LITTLE, FAIR = 19, 0  # niceness of a session: while a training runs only what it leaves is used
 
 Tell = Callable[[dict[str, Any]], None]
 
@@ -205,6 +207,7 @@ def main() -> None:
     import mlflow  # noqa: F401  now, while the parent has its own imports to do
 
     _tell({"event": "ready"})
+    take_share(LITTLE)
     shipping = Shipping(_tell)
     threading.Thread(target=shipping.look_after, daemon=True).start()
     for order in iter(orders.get, END):
@@ -215,7 +218,16 @@ def main() -> None:
         elif order["order"] == "later":
             shipping.finish_later(order["folder"])
         else:
+            take_share(FAIR)  # somebody waits
             shipping.finish(order["folder"])
+            take_share(LITTLE)
+
+
+def take_share(niceness: int) -> None:
+    """Of the processors, with all threads, where Linux shares them among sessions; anybody may go up and down again."""
+    if os.getsid(0) == os.getpid():
+        with suppress(OSError):
+            AUTOGROUP.write_text(str(niceness))
 
 
 def _listen(orders: "queue.SimpleQueue[dict[str, Any]]") -> None:

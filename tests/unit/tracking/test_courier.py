@@ -72,7 +72,7 @@ def test_it_ends_with_a_parent_that_ends(local):
 
 def test_ctrl_c_is_not_for_it(local):
     _, child = started = parent_and_child(local.root)
-    assert os.getpgid(child.pid) != os.getpgid(started[0].pid)
+    assert os.getsid(child.pid) != os.getsid(started[0].pid)
     started[0].communicate("", timeout=60)
 
 
