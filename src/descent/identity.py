@@ -41,6 +41,7 @@ FREE = (
 NO_PART = {
     "advice.py",
     "arguments.py",
+    "yaml_text.py",
     "evaluation",
     "tracking",
     "comparison",

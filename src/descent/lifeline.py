@@ -8,7 +8,9 @@ import signal
 import sys
 import threading
 from contextlib import suppress
+from functools import cache
 from typing import TYPE_CHECKING
+from weakref import WeakSet
 
 if TYPE_CHECKING:
     import psutil
@@ -25,6 +27,22 @@ def die_with_parent(parent: int) -> None:
         os._exit(1)  # it died between starting us and the line above
 
 
+@cache
+def close_databases() -> None:
+    """At the end of this process: what stays open keeps its last pages in a file beside it. Called before the first."""
+    from sqlalchemy import Engine, event
+
+    opened: WeakSet[Engine] = WeakSet()
+    event.listen(Engine, "engine_connect", lambda connection: opened.add(connection.engine))
+
+    def close() -> None:
+        for engine in list(opened):
+            engine.dispose()
+
+    atexit.register(close)
+
+
+@cache
 def end_quickly() -> None:
     """At its end Python would look for cycles in all that torch and Lightning have made: two seconds for nothing."""
     atexit.register(gc.freeze)

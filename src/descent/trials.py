@@ -16,7 +16,7 @@ from descent import objectives, processes, recomposing
 from descent.config import Config, parse, project_root, source_root
 from descent.durable import write_json
 from descent.errors import UsageError
-from descent.lifeline import die_with_parent
+from descent.lifeline import close_databases, die_with_parent
 from descent.origin import Origin, origin_of
 from descent.outputs import TRAINING, results_of, trainings_of, write_sweep
 from descent.ownership import forget_elsewhere, held, is_alive, this_process
@@ -46,6 +46,7 @@ __all__ = [
     "Origin",
     "Trial",
     "can_be_built",
+    "close_databases",
     "curve_of",
     "die_with_parent",
     "forget_elsewhere",

@@ -1,4 +1,4 @@
-"""Plain values as YAML that Hydra reads back as they were: as OmegaConf writes it, in a tenth of its time."""
+"""Plain values as YAML that Hydra reads back as they were: as OmegaConf would write it, in a tenth of its time."""
 
 from typing import Any
 

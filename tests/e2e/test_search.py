@@ -163,11 +163,19 @@ def test_the_same_command_again_says_that_it_is_finished(study):
     assert sorted(path.name for path in directory.iterdir()) == before
 
 
-def test_a_finished_study_is_told_without_torch_and_without_a_worker(study):
-    """A worker would tell its imports too, in workers.log."""
+def test_a_finished_study_is_told_without_a_worker(study, run_here, monkeypatch):
+    from hydra_plugins.descent_sweeper import _crew
+
     root, directory, _ = study
-    log = directory / "logs" / "workers.log"
-    before = log.stat().st_size
+    monkeypatch.setenv("DESCENT_ROOT", str(root))
+    monkeypatch.setattr(_crew, "started", None)
+    answer = run_here(SEARCH)
+    assert answer.code == 0, answer.err
+    assert f"finished before: {directory.name}" in answer.out
+
+
+def test_a_finished_study_is_told_without_torch(study):
+    root, _, _ = study
     env = {**os.environ, "DESCENT_ROOT": str(root), "PYTHONPROFILEIMPORTTIME": "1"}
     command = [sys.executable, str(PROJECT / "src" / "train.py"), *SEARCH]
     answer = subprocess.run(command, cwd=root, env=env, capture_output=True, text=True, timeout=300)
@@ -175,7 +183,11 @@ def test_a_finished_study_is_told_without_torch_and_without_a_worker(study):
     imported = {line.rpartition("|")[2].strip().partition(".")[0] for line in answer.stderr.splitlines()}
     assert "optuna" in imported
     assert not imported & {"torch", "pytorch_lightning", "mlflow", "sklearn"}
-    assert log.stat().st_size == before
+
+
+def test_the_database_of_its_runs_is_closed(study):
+    """Copied alone it has everything."""
+    assert {path.name for path in study[0].glob("mlflow.db*")} == {"mlflow.db"}
 
 
 @pytest.mark.slow

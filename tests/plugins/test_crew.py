@@ -91,12 +91,10 @@ def test_a_worker_that_dies_before_it_reads_ends_nobody_else(monkeypatch):
 
 
 WAITS = "import sys; sys.exit(len(sys.stdin.readline()) > 1)"
-NOBODY = Path("/dev/null/nobody")
 
 
 @pytest.fixture
-def crew(tmp_path, monkeypatch):
-    monkeypatch.setattr(_crew, "GRAPHICS", NOBODY)
+def crew(tmp_path):
     made = Crew(directory=tmp_path, workers=2, threads=1)
     yield made
     made.dismiss()
@@ -128,10 +126,41 @@ def test_those_that_nobody_has_hired_are_gone_and_leave_nothing(crew, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_none_is_started_ahead_where_each_is_to_have_its_own_card(tmp_path, monkeypatch):
-    monkeypatch.setattr(_crew, "GRAPHICS", tmp_path)
-    with started_ahead(WAITS, 2, 1) as ahead:
-        assert ahead == []
+def test_none_of_them_is_taken_where_each_is_to_have_its_own_card(crew, tmp_path):
+    crew.cards = ["3", "4"]
+    says = f"import os; open({str(tmp_path / 'card')!r}, 'w').write(os.environ['CUDA_VISIBLE_DEVICES'])"
+    with started_ahead(WAITS, 1, 1) as crew.ahead:
+        ((waiting, _),) = crew.ahead
+        hired = crew.hire(says, {})
+        hired.wait()
+        assert hired.pid != waiting.pid and (tmp_path / "card").read_text() == "3"
+
+
+def test_one_that_cannot_be_started_leaves_none_of_those_before(monkeypatch):
+    begun = []
+
+    def started_once(program, threads):
+        if begun:
+            raise OSError("no more processes")
+        begun.append(started(program, threads))
+        return begun[0]
+
+    monkeypatch.setattr(_crew, "started", started_once)
+    with pytest.raises(OSError, match="no more"), started_ahead(WAITS, 2, 1):
+        pass
+    assert begun[0][0].returncode == -signal.SIGKILL
+
+
+def test_what_breaks_one_that_was_started_ahead_is_told_by_the_next_one(crew):
+    """It has no log until it has its order."""
+    breaks = "import sys; sys.stdin.readline(); print('broken library', file=sys.stderr); sys.exit(1)"
+    with started_ahead(breaks, 1, 1) as crew.ahead:
+        crew.hire(breaks, {}).wait()
+        crew.refuse_broken(crew.ended())
+        crew.hire(breaks, {}).wait()
+        with pytest.raises(EnvironmentFault, match="exit code 1"):
+            crew.refuse_broken(crew.ended())
+    assert "broken library" in (crew.directory / "logs" / "workers.log").read_text()
 
 
 def test_a_worker_that_cannot_be_started_leaves_no_handle_open(tmp_path, monkeypatch):

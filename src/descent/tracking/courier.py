@@ -90,8 +90,6 @@ class Courier:
 
     def start(self) -> None:
         """Start the process that ships, where there is none; it has imports of its own to do meanwhile."""
-        if self.through:
-            return
         if self._pid == os.getpid() and self._child and self._child.process.poll() is None:
             return
         source = str(Path(descent.__file__).parents[1])

@@ -13,7 +13,7 @@ import numpy as np
 
 from descent.tracking.describing import NOTE, SELF
 from descent.tracking.destination import reason_of
-from descent.tracking.outbox import CREATIONS, LANES, Reader
+from descent.tracking.outbox import LANES, Reader
 from descent.tracking.owners import GONE
 from descent.tracking.records import (
     Dataset,
@@ -142,13 +142,13 @@ class Delivery:
             self._reader.keep(closed=False)
 
     def _found_or_created(self, record: Opened) -> str:
-        """A creation whose answer was lost may have been made all the same: look before asking for it again."""
-        if self._reader.state.get(CREATIONS) != 0 and (found := self._runs_of(record.tags["local_id"])):
+        """A creation whose answer was lost may have been made all the same: look before asking for it."""
+        if found := self._runs_of(record.tags["local_id"]):
             return found[0]
         tags = dict(record.tags)
         if record.parent:
             tags |= self._parent_tag(record.parent)
-        self._reader.keep(**{CREATIONS: self._creations + 1})
+        self._reader.keep(creations=self._creations + 1)
         run = self._client.create_run(
             self._store.experiment_id, start_time=record.timestamp, tags=tags, run_name=record.name
         )
@@ -166,7 +166,7 @@ class Delivery:
 
     @property
     def _creations(self) -> int:
-        return int(self._reader.state.get(CREATIONS, 0))
+        return int(self._reader.state.get("creations", 0))
 
     def _delete_doubles(self) -> None:
         """A creation that was given up on may be answered late, by a run that nobody knows."""
@@ -190,7 +190,7 @@ class Delivery:
         params = [Param(*pair) for pair in _merged(batch, Params)]
         kinds = {"params": params, "tags": self._tags(dict(_merged(batch, Tags))), "metrics": _points(batch)}
         fits = max(len(params), len(kinds["tags"])) <= PAIRS_A_CALL and sum(map(len, kinds.values())) <= METRICS_A_CALL
-        if fits and not _refusal(partial(self._log, **kinds)):
+        if not any(kinds.values()) or (fits and not _refusal(partial(self._log, **kinds))):
             return
         for kind, found in kinds.items():
             if refusal := _refusal(partial(self._log_many, kind, found)):

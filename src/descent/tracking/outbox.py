@@ -32,7 +32,6 @@ from descent.tracking.records import (
 
 FOLDER = "outbox"
 LOG, STATE, FILES = "log", "shipped.json", "files"
-CREATIONS = "creations"  # of the stored run that were asked for; not there where the position was lost
 
 # Files travel apart from the rest: where they are kept may be away while the store takes points, and the reverse.
 LANES: dict[str, tuple[type, ...]] = {
@@ -54,8 +53,6 @@ class Writer:
         with _writable(self.folder):
             (self.folder / FILES).mkdir(parents=True, exist_ok=True)
             self.continues = self._repair()
-            if not self.continues and not (self.folder / STATE).exists():
-                (self.folder / STATE).write_text(json.dumps({CREATIONS: 0}))
             self._log = os.open(self.folder / LOG, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
             self._clear_unfinished()
 

@@ -35,6 +35,7 @@ SECONDS_TO_END = 1.0
 LINGER, END = {"order": "linger"}, {"order": "end"}
 NICE = 5  # of the thread that nobody waits for; not more, for somebody may come to wait for what it is at
 AUTOGROUP = Path("/proc/self/autogroup")  # Linux shares processors among sessions: this one is a session of its own
+SECONDS_BETWEEN_CHANGES, TRIES = 0.1, 3  # of those that the kernel allows: others may be at it
 LITTLE, FAIR = 19, 0  # niceness of a session: while a training runs only what it leaves is used
 
 Tell = Callable[[dict[str, Any]], None]
@@ -115,16 +116,17 @@ class Shipping:
             found = waiting.entries(shipment.destination.root)
             self._leftovers[shipment.destination] = [one for one in found if one.folder != shipment.folder]
 
-    def finish(self, folder: str) -> None:
-        """Ship an outbox to its end now; one that fails is not looked at again either."""
+    def finish(self, folder: str) -> bool:
+        """Ship an outbox to its end now, whether that is done; one that fails is not looked at again either."""
         self._open.discard(folder)
         shipment = self._shipments[folder]
         here = shipment.destination.database is not None
-        self._attempt(shipment, "done", SECONDS_FOR_OTHERS_HERE if here else SECONDS_FOR_OTHERS)
+        return self._attempt(shipment, "done", SECONDS_FOR_OTHERS_HERE if here else SECONDS_FOR_OTHERS)
 
     def finish_later(self, folder: str) -> None:
-        """The same when there is time for it: nobody waits."""
-        self._handed_over.put(folder)
+        """The same when there is time for it, and again where it fails: nobody waits."""
+        if folder in self._shipments:  # else an earlier process was told of it: it is among what was left behind
+            self._handed_over.put(folder)
 
     def look_after(self) -> None:
         """For ever, in the background: news of the open outboxes each second, then what was left behind."""
@@ -135,8 +137,10 @@ class Shipping:
             for shipment in [self._shipments[folder] for folder in sorted(self._open)]:
                 if shipment.has_news() and not self._stores.rests(shipment.destination):
                     self._attempt(shipment, "progress")
-            while not self._handed_over.empty():
-                self.finish(self._handed_over.get())
+            for folder in [self._handed_over.get() for _ in range(self._handed_over.qsize())]:
+                rests = self._stores.rests(self._shipments[folder].destination)
+                if rests or not self.finish(folder):
+                    self._handed_over.put(folder)
             self.clear_up()
 
     def clear_up(self) -> None:
@@ -152,7 +156,7 @@ class Shipping:
                         close_abandoned(store)
                     self._cleared.add(destination)
 
-    def _attempt(self, shipment: Shipment, event: str, patience: float = 0.0) -> None:
+    def _attempt(self, shipment: Shipment, event: str, patience: float = 0.0) -> bool:
         answer: dict[str, Any] = {"folder": str(shipment.folder)}
         if parent := self._parent_of(shipment):
             self._attempt(parent, "progress")
@@ -162,11 +166,12 @@ class Shipping:
             except Timeout:
                 if patience:  # without any there will be another attempt
                     self._tell({**answer, "event": "failed", "reason": "another process is shipping it"})
-                return
+                return False
             except Exception as error:  # whatever a store's driver raises: there is no common base
                 self._tell({**answer, "event": "failed", "reason": reason_of(error)})
-                return
+                return False
         self._tell({**answer, "event": event, "run_id": delivery.run_id, "problem": delivery.problem})
+        return True
 
     def _parent_of(self, shipment: Shipment) -> Shipment | None:
         """The run that it belongs to is stored first: its own would not know it."""
@@ -207,10 +212,9 @@ def main() -> None:
     import mlflow  # noqa: F401  now, while the parent has its own imports to do
 
     _tell({"event": "ready"})
-    take_share(LITTLE)
     shipping = Shipping(_tell)
     threading.Thread(target=shipping.look_after, daemon=True).start()
-    for order in iter(orders.get, END):
+    for order in iter(lambda: _next(orders), END):
         if order["order"] == "open":
             root = Path(order["destination"]["root"])
             destination = Destination(**{**order["destination"], "root": root})
@@ -220,14 +224,24 @@ def main() -> None:
         else:
             take_share(FAIR)  # somebody waits
             shipping.finish(order["folder"])
-            take_share(LITTLE)
+
+
+def _next(orders: "queue.SimpleQueue[dict[str, Any]]") -> dict[str, Any]:
+    while True:
+        try:
+            return orders.get(timeout=SECONDS_BETWEEN)
+        except queue.Empty:
+            take_share(LITTLE)  # nobody waits any more
 
 
 def take_share(niceness: int) -> None:
     """Of the processors, with all threads, where Linux shares them among sessions; anybody may go up and down again."""
-    if os.getsid(0) == os.getpid():
-        with suppress(OSError):
-            AUTOGROUP.write_text(str(niceness))
+    if os.getsid(0) == os.getpid() and AUTOGROUP.exists() and f"nice {niceness}\n" not in AUTOGROUP.read_text():
+        for _ in range(TRIES):
+            with suppress(OSError):
+                AUTOGROUP.write_text(str(niceness))
+                return
+            time.sleep(SECONDS_BETWEEN_CHANGES)
 
 
 def _listen(orders: "queue.SimpleQueue[dict[str, Any]]") -> None:

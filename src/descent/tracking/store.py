@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
+from descent import lifeline
 from descent.durable import UNFINISHED
 from descent.errors import EnvironmentFault
 from descent.tracking.destination import (
@@ -44,12 +45,15 @@ class Store:
     client: "MlflowClient"
     experiment_id: str
     uri: str
-    parents: dict[str, str] = field(default_factory=dict)  # of runs, by local id: they have many children
+    parents: dict[str, str] = field(
+        default_factory=dict, compare=False
+    )  # of runs, by local id: they have many children
 
 
 def open_store(destination: Destination) -> Store:
     """The store, ready to take runs; a local one is made where it is absent. EnvironmentFault if it is not usable."""
     quiet_mlflow()
+    lifeline.close_databases()
     uri = destination.uri or sqlite_uri(destination.root.resolve() / "mlflow.db")
     shown = mask(_database_of(uri) if uri.startswith(SQLITE) else uri)
     try:

@@ -1,6 +1,8 @@
 """The best trial of a search, once it has ended: trained once more and tested."""
 
-from descent import trials
+import signal
+
+from descent import door, trials
 from descent.errors import Interrupted
 from hydra_plugins.descent_sweeper import _refit
 from hydra_plugins.descent_sweeper._outlook import BEST, best_of
@@ -24,7 +26,14 @@ def train(queue: Queue, plan: Plan, name: str | None) -> None:
     print(f"the best, #{best.number}, once more on {what}, and tested:", flush=True)
     called, where = " ".join([BEST, *words]), (plan.parent, plan.searchpath, plan.primary)
     words = trials.with_instead(plan.overrides, words)
+    best_one = trials.Trial(queue.directory / BEST, words, *where, name=called, tested=True, whole=True)
+    door.or_exit(lambda: _trained(best_one))  # what goes wrong in it is no fault of the search's words
+
+
+def _trained(best: trials.Trial) -> None:
     try:
-        trials.run(trials.Trial(queue.directory / BEST, words, *where, name=called, tested=True, whole=True))
+        trials.run(best)
     except Interrupted as end:
         raise Interrupted(end.number, GOES_ON) from None
+    except KeyboardInterrupt:
+        raise Interrupted(signal.SIGINT, GOES_ON) from None

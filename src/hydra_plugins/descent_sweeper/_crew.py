@@ -27,7 +27,6 @@ SECONDS_TO_END = 10.0
 TOLD_TO_END = (128 + signal.SIGINT, 128 + signal.SIGTERM)  # by somebody else: another worker goes on with its trial
 OWN_CRASHES = (signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGILL, signal.SIGFPE)
 FROM_OUTSIDE = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)  # that end a process by no doing of its trial
-GRAPHICS = Path("/dev/nvidiactl")  # of a machine that has an NVIDIA card
 MEMORY_EVENTS = Path("/sys/fs/cgroup/memory.events")
 Process = subprocess.Popen[bytes]
 
@@ -47,13 +46,15 @@ class Crew:
     told: dict[int, Told] = field(default_factory=dict)  # trial → how far it has come
     memory_kills: list[int] = field(default_factory=lambda: [_memory_kills()])  # at the last looks
     ahead: list[tuple[Process, Ear]] = field(default_factory=list)  # that have no order yet
+    taken: set[int] = field(default_factory=set)  # those of them that have one: what they say at first nobody reads
 
     def hire(self, program: str, order: Mapping[str, Any], *, more: bool = False) -> Process:
         """One worker more; with `more` it may be sent further orders."""
         log, card = self.directory / LOGS / WORKERS_LOG, self._free_card()
         log.parent.mkdir(exist_ok=True)
-        if found := self._one_ahead():
+        if card is None and (found := self._one_ahead()):
             process, ear = found
+            self.taken.add(process.pid)
         else:
             with log.open("ab") as file:
                 process, ear = started(program, self.threads, log=file, card=card)
@@ -69,7 +70,7 @@ class Crew:
             process, ear = self.ahead.pop()
             if process.poll() is None:
                 return process, ear
-            ear.close()
+            release([(process, ear)])
         return None
 
     def ended(self) -> list[Process]:
@@ -85,9 +86,9 @@ class Crew:
         return found
 
     def refuse_broken(self, ended: Sequence[Process]) -> None:
-        """A worker that cannot work at all is a fault of the environment."""
+        """A worker that cannot work at all is a fault of the environment; one started with a log says why."""
         for process in ended:
-            if process.returncode > 0 and process.returncode not in TOLD_TO_END:
+            if process.pid not in self.taken and process.returncode > 0 and process.returncode not in TOLD_TO_END:
                 log = self.directory / LOGS / WORKERS_LOG
                 raise EnvironmentFault(f"workers: one ended with exit code {process.returncode}; see {log}")
 
@@ -158,19 +159,25 @@ class Crew:
 def started_ahead(program: str, count: int, threads: int) -> Iterator[list[tuple[Process, Ear]]]:
     """Workers that import while their leader has other things to do; those that nobody has taken by the end go again.
 
-    Nothing is written for them. Where there are graphics cards none is started: which one it gets is not known yet.
+    Nothing is written for them, and none is taken where each is to have a graphics card of its own.
     """
     ahead: list[tuple[Process, Ear]] = []
     try:
-        if not GRAPHICS.exists():
-            ahead += [started(program, threads) for _ in range(count)]
+        for _ in range(count):
+            ahead.append(started(program, threads))  # one by one: a later one that fails leaves no earlier one behind
         yield ahead
     finally:
-        for process, ear in ahead:
-            process.kill()
-            process.wait()
-            hang_up(process)
-            ear.close()
+        release(ahead)
+
+
+def release(ahead: list[tuple[Process, Ear]]) -> None:
+    """Workers that nobody needs."""
+    while ahead:
+        process, ear = ahead.pop()
+        process.kill()
+        process.wait()
+        hang_up(process)
+        ear.close()
 
 
 def started(

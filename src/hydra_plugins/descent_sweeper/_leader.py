@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from optuna.trial import FrozenTrial, TrialState
 
 from descent import trials
-from hydra_plugins.descent_sweeper._crew import LOOK, Crew, Process, was_ended
+from hydra_plugins.descent_sweeper._crew import LOOK, Crew, Process, release, was_ended
 from hydra_plugins.descent_sweeper._study import ENDED, OWNER, Queue
 from hydra_plugins.descent_sweeper._worker import PROGRAM, Plan
 
@@ -47,6 +47,7 @@ class Leader(Crew):
         waiting = 0 if self.queue.stopped else len(self.queue.waiting(self.plan.total))
         for _ in range(min(self.workers - len(self.processes), waiting)):
             self.hire(PROGRAM, {"plan": json.loads(self.plan.written())})
+        release(self.ahead)
         return bool(self.processes)
 
     def _bury(self) -> None:

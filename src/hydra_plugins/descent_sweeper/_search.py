@@ -246,9 +246,10 @@ def explore(arguments: Sequence[str], *, hydra_context: HydraContext, config: Di
         ways = "study=… begins another" if search.race else "n_trials=… extends it, study=… begins another"
         print(f"finished before: {search.name} has its {queue.ended} trials; {ways}")
         return _ended(search, queue)
-    threads = threads_of(door.typed(search.base), search.workers)
-    with started_ahead(PROGRAM, min(search.workers, search.total), threads) as ahead:
-        composed = checked_points(search, compose)
+    composed, settings = checked_points(search, compose), door.typed(search.base)
+    threads = threads_of(settings, search.workers)
+    count = 0 if settings.dry_run else min(search.workers, search.total)
+    with started_ahead(PROGRAM, count, threads) as ahead:
         if not door.admit(composed, search.total, search.workers):
             return []
         try:

@@ -9,7 +9,7 @@ from typing import Any
 
 from optuna.storages import BaseStorage, JournalStorage
 
-from descent import door
+from descent import door, trials
 from descent.errors import EnvironmentFault, UsageError
 from hydra_plugins.descent_sweeper._journal import Journal
 
@@ -100,6 +100,7 @@ def shown(storage: str) -> str:
 def _sqlite(file: Path, make: bool) -> BaseStorage:
     from optuna.storages import RDBStorage
 
+    trials.close_databases()
     waits = {"connect_args": {"timeout": SECONDS_FOR_WRITERS}}
     # Who only opens it need not look whether its tables are there: that costs a tenth of a second.
     known = RDBStorage(_address_of(file), waits, skip_compatibility_check=not make, skip_table_creation=not make)
