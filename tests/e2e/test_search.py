@@ -185,11 +185,6 @@ def test_a_finished_study_is_told_without_torch(study):
     assert not imported & {"torch", "pytorch_lightning", "mlflow", "sklearn"}
 
 
-def test_the_database_of_its_runs_is_closed(study):
-    """Copied alone it has everything."""
-    assert {path.name for path in study[0].glob("mlflow.db*")} == {"mlflow.db"}
-
-
 @pytest.mark.slow
 def test_more_trials_extend_it(study):
     root, _, _ = study
