@@ -243,6 +243,7 @@ CHANGED = {
     "library": (lambda said: said["environment"].update(torch="1.0.0"), "library version: torch 1.0.0"),
     "processor": (lambda said: said["environment"].update(cpu="An Abacus"), "CPU: cpu An Abacus"),
     "device": (lambda said: said["resolved"].update(device_name="H900"), "device: device_name H900"),
+    "decay": (lambda said: said["composed"].update(weight_decay=0.1), "configuration: weight_decay 0.0 → 0.1"),
     "precision": (lambda said: said["composed"].update(precision=64), "precision: precision 32 → 64"),
     "seed": (lambda said: said["composed"].update(seed=5), "seed: seed 0 → 5"),
     "batch size": (lambda said: said["composed"].update(batch_size=64), "configuration: batch_size 32 → 64"),
@@ -256,7 +257,7 @@ def test_a_planted_difference_is_found_and_its_cause_named(edit, cause, copied, 
     planted_loss(place)
     answer = repository.run("reproduce", f"run={place}")
     assert answer.returncode == 6, answer.stdout + answer.stderr
-    assert "DIFFERENT: from step " in answer.stdout and cause in answer.stdout
+    assert "DIFFERENT: from step " in answer.stdout and cause in answer.stdout, answer.stdout
 
 
 def test_a_run_whose_directory_is_gone_is_made_again_from_the_store(again, repository, monkeypatch, tmp_path):
