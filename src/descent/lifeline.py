@@ -44,7 +44,7 @@ def close_databases() -> None:
 
 @cache
 def end_quickly() -> None:
-    """At its end Python would look for cycles in all that torch and Lightning have made: two seconds for nothing."""
+    """At its end Python would look for cycles in all that torch and Lightning have made: seconds for nothing."""
     atexit.register(gc.freeze)
 
 

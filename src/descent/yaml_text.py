@@ -1,8 +1,10 @@
-"""Plain values as YAML that Hydra reads back as they were: as OmegaConf would write it, in a tenth of its time."""
+"""Plain values as YAML that Hydra reads back as they were: as OmegaConf would write it, but by libyaml."""
 
 from typing import Any
 
 import yaml
+
+from descent.tracking.secrets import is_number
 
 _Emitter: Any = getattr(yaml, "CDumper", yaml.Dumper)  # a PyYAML without libyaml has the slow one alone
 
@@ -21,15 +23,7 @@ def yaml_of(value: Any) -> str:
 
 def _text(dumper: Any, value: str) -> Any:
     """Quoted where a reader of Hydra's would take it for a number: YAML itself knows `1e-3` as text."""
-    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style="'" if _is_number(value) else None)
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style="'" if is_number(value) else None)
 
 
 _Dumper.add_representer(str, _text)

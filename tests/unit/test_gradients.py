@@ -77,20 +77,34 @@ def test_every_model(composed, model):
     agree(slopes(composed, *IMAGES, f"model={model}", *SMALLER.get(model, ()), **more))
 
 
-@pytest.mark.parametrize("norm", ["batch_norm", "layer_norm", "weight_norm"])
-@pytest.mark.parametrize("model", choices("model"))
+NORMED = [
+    (model, norm)
+    for model in choices("model")
+    for norm in ("batch_norm", "layer_norm", "weight_norm")
+    if model not in ("surface", "torchvision") and (norm == "weight_norm" or takes(model, "norm"))
+]
+
+
+@pytest.mark.parametrize(("model", "norm"), NORMED)
 def test_every_model_with_a_norm(composed, model, norm):
-    if model in ("surface", "torchvision") or (norm != "weight_norm" and not takes(model, "norm")):
-        return
     agree(slopes(composed, *IMAGES, f"model={model}", *SMALLER.get(model, ()), f"regularization=[{norm}]"))
 
 
-@pytest.mark.parametrize("loss", [one for one in choices("loss") if one != "value"])  # which is the surface's
-@pytest.mark.parametrize("task", ["classification", "regression"])
-def test_every_loss(composed, loss, task):
+def suits(loss, task):
     requires = yaml.safe_load((CONF / "loss" / f"{loss}.yaml").read_text()).get("requires", task)
-    if not str(requires).endswith(task):
-        return
+    return str(requires).endswith(task)
+
+
+LOSSES = [
+    (loss, task)
+    for loss in choices("loss")
+    for task in ("classification", "regression")
+    if loss != "value" and suits(loss, task)  # which is the surface's
+]
+
+
+@pytest.mark.parametrize(("loss", "task"), LOSSES)
+def test_every_loss(composed, loss, task):
     data = VALUES if task == "regression" else (*IMAGES, "dataset.classes=2")
     more = {"huber": ["loss.delta=0.5"], "focal": ["loss.gamma=1.5"]}.get(loss, [])
     agree(slopes(composed, *data, "model=mlp", *SMALLER["mlp"], "model.activation=tanh", f"loss={loss}", *more))

@@ -58,10 +58,11 @@ def _is_opaque(value: str) -> bool:
     """Whether it looks like a key of some service: letters and digits, and neither a number, a name nor `<eos_1>`."""
     if len(value) < SHORTEST_OPAQUE or not (re.search(r"[A-Za-z]", value) and re.search(r"\d", value)):
         return False
-    return not (_IDENTIFIER.fullmatch(value) or _PLACEHOLDER.fullmatch(value) or _is_number(value))
+    return not (_IDENTIFIER.fullmatch(value) or _PLACEHOLDER.fullmatch(value) or is_number(value))
 
 
-def _is_number(text: str) -> bool:
+def is_number(text: str) -> bool:
+    """Whether Python would read it as one, `1e-3`, `inf` and `1_000` too."""
     try:
         float(text)
     except ValueError:
@@ -158,4 +159,4 @@ def _secrets_of(environment: frozenset[tuple[str, str]]) -> Sequence[str]:
 def _is_environment_secret(name: str, value: str) -> bool:
     if len(value) < SHORTEST_SECRET or not is_secret(name):
         return False
-    return _is_clearly_secret(name) or not (_is_number(value) or _PLACEHOLDER.fullmatch(value))
+    return _is_clearly_secret(name) or not (is_number(value) or _PLACEHOLDER.fullmatch(value))
