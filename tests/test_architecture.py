@@ -82,8 +82,8 @@ def test_only_tracking_imports_mlflow(file):
 
 
 @pytest.mark.parametrize("file", FILES, ids=path_of)
-def test_only_assembly_instantiates(file):
-    if file != SRC / "descent" / "assembly.py":
+def test_only_nodes_instantiates(file):
+    if file != SRC / "descent" / "nodes.py":
         assert "instantiate" not in file.read_text().replace("instantiate_launcher", "")
 
 

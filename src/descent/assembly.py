@@ -1,15 +1,13 @@
-"""From a Config to the objects that train. The only place where a `_target_` becomes an object."""
+"""From a Config to the objects that train."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
 import pytorch_lightning as pl
-from hydra.errors import InstantiationException
-from hydra.utils import instantiate
 from torch import nn
 
-from descent import contradictions, preparing, rules, signatures, sizing
+from descent import contradictions, preparing, signatures, sizing
 from descent.config import Component, Config, located
 from descent.data.loading import Feed
 from descent.data.preparation import prepared
@@ -17,8 +15,8 @@ from descent.data.scaling import Scaling
 from descent.data.source import Source
 from descent.data.split import Data
 from descent.engine import Engine
-from descent.errors import DescentError, UsageError
 from descent.models.shapes import refuse_lone_sample
+from descent.nodes import build
 from descent.optim import building, warmup
 from descent.optim.schedules import Schedule
 from descent.recipe import Recipe
@@ -102,18 +100,6 @@ def assemble(config: Config, data: Data | None = None, also: Methods = ()) -> Pa
     engine = Engine(model, scaling, data, recipe)
     refuse_lone_sample(model, data.input_shape, len(data.train), engine.pace.sizes(), config.loader.drop_last)
     return Parts(data, engine, callbacks, threads, sizing.parameter_count(model), work)
-
-
-def build(key: str, component: Component, **provided: Any) -> Any:
-    try:
-        return instantiate(component.settings, **provided, _convert_="all")
-    except InstantiationException as error:
-        cause = error.__cause__ or error
-        if isinstance(cause, DescentError):
-            raise cause from None
-        raise UsageError(
-            rules.cut(f"{key}: {component.target} cannot be built: {cause}", rules.LONGEST_LINE)
-        ) from error
 
 
 def _schedule(config: Config, epoch_steps: int) -> Schedule:

@@ -50,6 +50,7 @@ class Loader:
 class Checkpoint:
     seconds: float
     every: int | None
+    last: bool = True  # whether the state at the end is kept, from which more epochs could go on
 
 
 @dataclass(frozen=True)
@@ -232,7 +233,7 @@ def _decided(raw: Mapping[str, Any], known: Mapping[str, Any]) -> tuple[dict[str
     decided: dict[str, Any] = {}
     if dataset.get("text") is not None:
         decided["dataset"] = {**raw["dataset"], "kind": "sequence"}
-    if (task := dataset.get("task")) not in METRICS:
+    if (task := dataset.get("task")) not in list(METRICS):  # a list or mapping cannot be looked up
         return decided, []
     aims: objectives.Aims = []
     if isinstance(objective, list):

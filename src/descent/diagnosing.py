@@ -15,7 +15,7 @@ from descent.assembly import Parts
 from descent.config import Config
 from descent.diagnosis.evidence import Evidence, gathered
 from descent.diagnosis.verdict import Finding, findings
-from descent.durable import write_json
+from descent.durable import laid_out, write_whole
 from descent.errors import Diverged
 from descent.outcome import Outcome
 from descent.tracking.run import Run
@@ -30,7 +30,7 @@ def conclude(run: Run, config: Config, parts: Parts, outcome: Outcome | None, di
     first, others = found[0], found[1:]
     said = {"": first.sign, ".also": ", ".join(one.sign for one in others), ".try": " ".join(first.overrides)}
     run.tags({f"{TAG}{name}": value for name, value in said.items() if value})
-    write_json(directory / FILE, [asdict(one) for one in found])
+    write_whole(directory / FILE, laid_out([asdict(one) for one in found]), on_disk=True)
     if outcome is not None:
         run.describe(description.of_training(config, outcome, found))
     return found

@@ -13,18 +13,36 @@ UNFINISHED = ".part"
 
 def write_durably(path: Path, content: bytes) -> None:
     """The file has the new content, on the disk itself, when this returns; until then it has the old one."""
+    write_whole(path, content, on_disk=True)
+    sync_directory(path.parent)
+
+
+def write_whole(path: Path, content: bytes, *, on_disk: bool = False) -> None:
+    """The file has the new content or the old one, whoever is killed when; after a loss of power it may be empty.
+
+    With `on_disk` it is not: it has the new content, once its directory is synced as well, and the old one till then.
+    """
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}{UNFINISHED}")
     try:
         with temporary.open("wb") as file:
             file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+            if on_disk:
+                file.flush()
+                os.fsync(file.fileno())
         temporary.replace(path)
     except BaseException:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
         raise
-    sync_directory(path.parent)
+
+
+def sync_file(path: Path) -> None:
+    """What others wrote there is on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager
@@ -42,13 +60,33 @@ def folder_made(folder: Path) -> Iterator[None]:
 
 def write_json(path: Path, value: Any) -> None:
     """The value as JSON that people can read."""
-    write_durably(path, (json.dumps(value, indent=1) + "\n").encode())
+    write_durably(path, laid_out(value))
+
+
+def laid_out(value: Any) -> bytes:
+    """JSON that people can read."""
+    return (_laid_out(value) + "\n").encode()
+
+
+def _laid_out(value: Any, margin: str = "\n") -> str:
+    """A line for each entry of a mapping and each container in a list.
+
+    It is many times as fast as `json.dumps` with an indentation, which does without its C.
+    """
+    inner = margin + " "
+    if isinstance(value, dict) and value and all(type(key) is str for key in value):
+        if not any(isinstance(part, _CONTAINERS) for part in value.values()):
+            return "{" + inner + json.dumps(value, separators=("," + inner, ": "))[1:-1] + margin + "}"
+        lines = [f"{json.dumps(key)}: {_laid_out(part, inner)}" for key, part in value.items()]
+        return "{" + inner + ("," + inner).join(lines) + margin + "}"
+    if isinstance(value, (list, tuple)) and any(isinstance(part, _CONTAINERS) for part in value):
+        return "[" + inner + ("," + inner).join(map(json.dumps, value)) + margin + "]"
+    return json.dumps(value)
+
+
+_CONTAINERS = (dict, list, tuple)
 
 
 def sync_directory(directory: Path) -> None:
     """What was renamed into or out of the directory stays so after a loss of power."""
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync_file(directory)

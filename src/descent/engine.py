@@ -8,7 +8,7 @@ import math
 import os
 import signal
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any, cast
 
@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from descent import engine_state
-from descent.data.loading import Chunk, EvaluationLoader, TrainingLoader, minibatches
+from descent.data.loading import Chunk, EvaluationLoader, OneAfterAnother, TrainingLoader, minibatches
 from descent.data.split import Data, Split
 from descent.errors import Diverged, Interrupted
 from descent.layer_statistics import LayerStatistics, is_sparse_epoch
@@ -57,8 +57,7 @@ class Engine(pl.LightningModule):
         self._earlier: dict[str, Any] = {}  # the state that an earlier sitting left
         self.begun_epoch: dict[str, Any] = {}  # of the epoch that it had begun
         self.seconds_before, self._started = 0.0, time.perf_counter()
-        self.evaluated: dict[str, float] = {}
-        self.outputs: list[Tensor] = []
+        self.evaluated: list[tuple[dict[str, float], list[Tensor]]] = []  # of each split of a test, and the outputs
         self._moments = {
             name: moments(recipe.methods, name)
             for name in ("batch_in", "loss", "after_backward", "after_step", "epoch_end", "evaluate")
@@ -82,8 +81,13 @@ class Engine(pl.LightningModule):
         return self.evaluation_loader(self.data.val) if self.data.val else []
 
     def evaluation_loader(self, split: Split) -> EvaluationLoader:
-        self._loaders.append(loader := EvaluationLoader(split, self.recipe.feed, self.device, self.scaling))
+        device = self.trainer.strategy.root_device  # between two of Lightning's passes the model itself is on the CPU
+        self._loaders.append(loader := EvaluationLoader(split, self.recipe.feed, device, self.scaling))
         return loader
+
+    def tested_on(self, splits: Iterable[Split]) -> OneAfterAnother:
+        """A loader for one test of several splits; what came of each is then in `evaluated`."""
+        return OneAfterAnother([self.evaluation_loader(split) for split in splits])
 
     def teardown(self, stage: str) -> None:
         while self._loaders:
@@ -340,20 +344,17 @@ class Engine(pl.LightningModule):
         measures = self.recipe.measures
         return Tally(self.recipe.loss, measures, ranked=split in measures.ranked)
 
-    def _start_evaluation(self, split: str) -> None:
-        self._evaluation, self._tally = self._evaluating(), self._new_tally(split)
-
-    def _evaluate(self, chunk: Chunk) -> Tensor:
+    def _evaluate(self, chunk: Chunk, tally: Tally) -> Tensor:
         outputs: Tensor = self.model(chunk.inputs)
-        self._tally.add(outputs, chunk.targets)
+        tally.add(outputs, chunk.targets)
         return outputs
 
     def on_validation_epoch_start(self) -> None:
-        self._start_evaluation("val")
+        self._evaluation, self._tally = self._evaluating(), self._new_tally("val")
 
     def validation_step(self, chunk: Chunk, index: int) -> None:
         if not self.interrupted:
-            self._evaluate(chunk)
+            self._evaluate(chunk, self._tally)
 
     def on_validation_epoch_end(self) -> None:
         self._evaluation.close()
@@ -365,12 +366,22 @@ class Engine(pl.LightningModule):
             raise self.diverged("val/loss", metrics["loss"], self.steps_done - 1)  # no step came to show it
 
     def on_test_epoch_start(self) -> None:
-        self.outputs = []
-        self._start_evaluation("test")
+        self._evaluation, self.evaluated = self._evaluating(), []
+        self._tallies: list[Tally] = []
+        self._answered: list[list[Tensor]] = []
 
-    def test_step(self, chunk: Chunk, index: int) -> None:
-        self.outputs.append(self._evaluate(chunk).float().cpu())
+    def test_step(self, batch: tuple[int, Chunk], index: int) -> None:
+        number, chunk = batch
+        if number == len(self._tallies):
+            self._tallies.append(self._new_tally("test"))
+            self._answered.append([])
+        self._answered[number].append(self._evaluate(chunk, self._tallies[number]).float().cpu())
 
     def on_test_epoch_end(self) -> None:
         self._evaluation.close()
-        self.evaluated = self._tally.metrics()
+        self.evaluated = list(zip([tally.metrics() for tally in self._tallies], self._answered, strict=True))
+
+    @property
+    def outputs(self) -> Tensor:
+        """Of the split that was tested last."""
+        return torch.cat(self.evaluated[-1][1])

@@ -56,8 +56,8 @@ def restore(engine: "Engine", state: dict[str, Any]) -> None:
 def restore_random(state: dict[str, Any]) -> None:
     """Generators that code of the user's may draw from; our own draws depend on the position alone."""
     python, numpy, cuda = state["python"], state["numpy"], state["cuda"]
-    random.setstate((python[0], tuple(python[1]), python[2]))
-    np.random.set_state((numpy[0], np.asarray(numpy[1], dtype=np.uint32), *numpy[2:]))
+    random.setstate((python[0], tuple(_words(python[1]).tolist()), python[2]))
+    np.random.set_state((numpy[0], _words(numpy[1]).numpy().astype(np.uint32), *numpy[2:]))
     torch.set_rng_state(state["torch"].cpu())
     if cuda and torch.cuda.is_available():
         torch.cuda.set_rng_state_all([part.cpu() for part in cuda])
@@ -79,6 +79,10 @@ def precision_of(checkpoint: dict[str, Any]) -> torch.dtype:
     return next((tensor.dtype for tensor in weights.values() if tensor.is_floating_point()), torch.float32)
 
 
+def _words(saved: Any) -> torch.Tensor:
+    return torch.as_tensor(saved, device="cpu")
+
+
 def _zeroed(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _zeroed(part) for key, part in value.items()}
@@ -90,10 +94,10 @@ def random_state() -> dict[str, Any]:
     version, words, gauss = random.getstate()
     name, key, *rest = np.random.get_state(legacy=True)
     return {
-        "python": [version, list(words), gauss],
+        "python": [version, torch.tensor(words), gauss],  # as a tensor: torch saves number after number far slower
         "numpy": [
             str(name),
-            np.asarray(key).tolist(),
+            torch.from_numpy(np.asarray(key, dtype=np.int64)),
             *(part.item() if hasattr(part, "item") else part for part in rest),
         ],
         "torch": torch.get_rng_state(),

@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import load_model, save_model
 from torch import nn
 
-from descent import assembly
+from descent import nodes
 from descent.config import Component, Config
 from descent.data.scaling import Scaling
 from descent.data.split import Data
@@ -82,11 +82,9 @@ def _load_pyfunc(path: str) -> Served:
     said = json.loads(Path(path, RECIPE).read_text())
     described = {key: tuple(value) if isinstance(value, list) else value for key, value in said["described"].items()}
     kind = "int64" if said["tokens"] else "float32"
-    model: nn.Module = assembly.build(
-        "model", Component("", said["model"]), **described, outputs=said["network_outputs"]
-    )
+    model: nn.Module = nodes.build("model", Component("", said["model"]), **described, outputs=said["network_outputs"])
     for settings in said["methods"]:
-        assembly.build("regularization", Component("", settings)).join(model, said["classes"])
+        nodes.build("regularization", Component("", settings)).join(model, said["classes"])
     like = torch.zeros((1, *described["input_shape"]), dtype=getattr(torch, kind))
     network = nn.Sequential(Scaling(like, "none"), model, answer(said["task"]))
     network = network.double() if said["double"] else network

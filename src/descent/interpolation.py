@@ -33,7 +33,7 @@ def copied(node: Any) -> Any:
     """Plain values, of which nothing is shared."""
     if isinstance(node, Mapping):
         return {key: copied(value) for key, value in node.items()}
-    return [copied(one) for one in node] if isinstance(node, list) else node
+    return [copied(one) for one in node] if isinstance(node, (list, tuple)) else node
 
 
 def _value(value: Any, root: Mapping[str, Any], depth: int) -> Any:

@@ -2,7 +2,9 @@
 
 import hashlib
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -40,16 +42,20 @@ def conclude(config: Config, parts: "Parts", trainer: pl.Trainer, seconds: float
     epochs = len(engine.history["train/loss"])
     reported = best.epoch if config.restore == "best" and best.epoch is not None else epochs - 1
     at_report = {name: dict(points)[reported] for name, points in engine.history.items() if reported in dict(points)}
-    train = _measure(engine, trainer, parts.data.train)
-    if not math.isfinite(train["loss"]):  # the last step went too far, and no later one showed it
-        raise engine.diverged("train/loss", train["loss"], engine.steps_done - 1)
-    at_report |= {f"val/{name}": value for name, value in _of_validation(parts, trainer, at_report).items()}
+    lacks_all = "val/loss" not in at_report  # the reported epoch was none of those that validate
+    measured = _measured(parts, trainer, lacks_all or _lacks_ranks(parts, at_report))
+    train, val, test = measured["train"], measured.get("val"), measured.get("test")
+    if not math.isfinite(train.metrics["loss"]):  # the last step went too far, and no later one showed it
+        raise engine.diverged("train/loss", train.metrics["loss"], engine.steps_done - 1)
+    if val and lacks_all:
+        at_report |= {f"val/{name}": value for name, value in val.metrics.items()}
+    if val and _lacks_ranks(parts, at_report):
+        at_report |= {f"val/{name}": value for name, value in val.ranks().items()}
     metrics = {f"best/{name}": value for name, value in at_report.items() if name.startswith("val/")}
-    metrics |= {f"best/train/{name}": value for name, value in train.items()}
-    metrics |= _gaps(at_report, train, parts.data.task)
-    if parts.data.test:
-        measured = {**_measure(engine, trainer, parts.data.test), **_ranks(engine, parts.data.test)}
-        metrics |= {f"test/{name}": value for name, value in measured.items()}
+    metrics |= {f"best/train/{name}": value for name, value in train.metrics.items()}
+    metrics |= _gaps(at_report, train.metrics, parts.data.task)
+    if test:
+        metrics |= {f"test/{name}": value for name, value in {**test.metrics, **test.ranks()}.items()}
     metrics |= {f"final/{name}": points[-1][1] for name, points in engine.history.items()}
     samples = len(parts.data.train) * epochs
     metrics |= {"model/parameters": float(parts.parameters), "model/multiply_adds": float(parts.multiply_adds)}
@@ -62,7 +68,7 @@ def conclude(config: Config, parts: "Parts", trainer: pl.Trainer, seconds: float
         metrics=metrics,
         seconds=seconds,
         weights_sha256=weights_digest(engine.model),
-        predictions_sha256=_array_digest([torch.cat(engine.outputs).numpy()]),
+        predictions_sha256=_array_digest([engine.outputs.numpy()]),
         stopped_because=engine.stopped_because,
     )
 
@@ -80,25 +86,33 @@ def weights_digest(model: nn.Module) -> str:
     return digest.hexdigest()
 
 
-def _measure(engine: Engine, trainer: pl.Trainer, split: Split) -> dict[str, float]:
-    trainer.test(engine, dataloaders=engine.evaluation_loader(split), verbose=False)
-    return engine.evaluated
+@dataclass(frozen=True)
+class _Measured:
+    """A split under the reported weights."""
+
+    metrics: dict[str, float]
+    ranks: Callable[[], dict[str, float]]  # what needs all outputs at once
 
 
-def _of_validation(parts: "Parts", trainer: pl.Trainer, known: dict[str, float]) -> dict[str, float]:
-    """What no epoch has measured of the reported weights; where no test split follows, for the predictions as well."""
-    engine, val = parts.engine, parts.data.val
-    lacks_all = "val/loss" not in known  # the reported epoch was none of those that validate
-    lacks_ranks = RANKED[0] in METRICS[parts.data.task] and not any(f"val/{name}" in known for name in RANKED)
-    if val is None or not (lacks_all or lacks_ranks or parts.data.test is None):
-        return {}
-    measured = _measure(engine, trainer, val)
-    return {**(measured if lacks_all else {}), **(_ranks(engine, val) if lacks_ranks else {})}
+def _measured(parts: "Parts", trainer: pl.Trainer, is_val_lacking: bool) -> dict[str, _Measured]:
+    """In one pass of Lightning's, which costs a small training as much as some epochs; the predictions' split last."""
+    engine, data = parts.engine, parts.data
+    val = data.val if is_val_lacking or data.test is None else None
+    splits = {name: split for name, split in (("train", data.train), ("val", val), ("test", data.test)) if split}
+    trainer.test(engine, engine.tested_on(splits.values()), verbose=False)
+    found = {}
+    for (name, split), (metrics, outputs) in zip(splits.items(), engine.evaluated, strict=True):
+        found[name] = _Measured(metrics, partial(_ranks, engine, outputs, split))
+    del engine.evaluated[:-1]  # the outputs of the training split are the largest, and nobody asks for them
+    return found
 
 
-def _ranks(engine: Engine, split: Split) -> dict[str, float]:
-    """Of the split that was measured last."""
-    return engine.recipe.measures.ranks(torch.cat(engine.outputs), split.targets)
+def _ranks(engine: Engine, outputs: list[torch.Tensor], split: Split) -> dict[str, float]:
+    return engine.recipe.measures.ranks(torch.cat(outputs), split.targets)
+
+
+def _lacks_ranks(parts: "Parts", known: dict[str, float]) -> bool:
+    return RANKED[0] in METRICS[parts.data.task] and not any(f"val/{name}" in known for name in RANKED)
 
 
 def _gaps(at_report: dict[str, float], train: dict[str, float], task: str) -> dict[str, float]:

@@ -11,7 +11,6 @@ import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -88,13 +87,18 @@ def write_sweep(config: "Config", best: Mapping[str, Any], trials: Sequence[Mapp
 
 
 def write_table(file: Path, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Rows that may lack a column: it is empty there."""
+    """Rows as CSV, on disk when this returns."""
+    write_durably(file, table(rows))
+
+
+def table(rows: Iterable[Mapping[str, Any]]) -> bytes:
+    """As CSV; rows may lack a column: it is empty there."""
     rows = list(rows)
     text = io.StringIO()
     writer = csv.DictWriter(text, list(dict.fromkeys(key for row in rows for key in row)), lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    write_durably(file, text.getvalue().encode())
+    return text.getvalue().encode()
 
 
 def results_of(directory: Path) -> dict[str, float]:
@@ -114,7 +118,7 @@ def trainings_of(directory: Path) -> list[str]:
 def training_of(run: Place, weights_sha256: str) -> str:
     """The digest of what the run was made from and came to: another command may come to the same weights."""
     assert run.identity is not None, "a run that was trained has one"
-    told = {key: value for key, value in asdict(run.identity).items() if key not in ("torch", "device")}
+    told = {key: value for key, value in vars(run.identity).items() if key not in ("torch", "device")}
     return hashlib.sha256(json.dumps([told, weights_sha256], sort_keys=True).encode()).hexdigest()
 
 

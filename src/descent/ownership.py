@@ -17,7 +17,7 @@ from pathlib import Path
 import psutil
 from filelock import FileLock, Timeout
 
-from descent.durable import write_json
+from descent.durable import laid_out, write_whole
 from descent.errors import EnvironmentFault
 from descent.rules import LONGEST_LINE
 
@@ -67,7 +67,7 @@ def claim(directory: Path, elsewhere: str = ELSEWHERE) -> None:
         place.mkdir(parents=True, exist_ok=True)
         with _locked(place):
             _refuse_held(place, elsewhere)  # another may have been quicker
-            write_json(place / OWNER, asdict(this_process()))
+            write_whole(place / OWNER, laid_out(asdict(this_process())))  # it counts as long as the process lives
     _held[place] = _held.get(place, 0) + 1
 
 

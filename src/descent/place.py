@@ -3,7 +3,7 @@
 import json
 import uuid
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -12,7 +12,7 @@ from hydra.core.override_parser.types import Quote, QuotedString
 
 from descent import ownership
 from descent.config import Config, located
-from descent.durable import UNFINISHED, sync_directory, write_json
+from descent.durable import UNFINISHED, laid_out, sync_directory, write_durably, write_whole
 from descent.errors import UsageError
 from descent.identity import Identity
 from descent.rules import LONGEST_LINE, cut
@@ -68,16 +68,21 @@ class Place:
     def kept(self, **changes: Any) -> "Place":
         """The same with changes, on disk when this returns."""
         changed = replace(self, **changes)
-        content = {field.name: getattr(changed, field.name) for field in fields(changed) if field.name != "directory"}
-        identity = None if changed.identity is None else asdict(changed.identity)
-        write_json(self.directory / FILE, {**content, "identity": identity})
+        write_durably(self.directory / FILE, changed.said())
         return changed
+
+    def said(self) -> bytes:
+        """What its file says."""
+        content = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "directory"}
+        return laid_out({**content, "identity": None if self.identity is None else vars(self.identity)})
 
 
 def begin(directory: Path, config: Config, parent: str = "") -> Place:
     """A new run in a directory that is ours."""
     now = datetime.now(UTC).isoformat(timespec="microseconds")
-    return Place(directory, uuid.uuid4().hex, config.name, now, given(config), parent=parent).kept()
+    run = Place(directory, uuid.uuid4().hex, config.name, now, given(config), parent=parent)
+    write_whole(directory / FILE, run.said(), on_disk=True)  # the directory is synced with the run's identity
+    return run
 
 
 def given(config: Config) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ from descent.assembly import Parts
 from descent.config import Config, flat, project_root, source_root
 from descent.data.split import Data, Split
 from descent.description import CURVES
-from descent.durable import write_json
+from descent.durable import laid_out, sync_file, write_whole
 from descent.errors import DataError
 from descent.outcome import Outcome
 from descent.place import RESULTS, Place
@@ -109,13 +109,14 @@ def _first_sitting(run: Run, config: Config, parts: Parts, place: Place) -> None
     )
     if not place.parent:
         _surroundings(run, source, facts)
-    run.text(yaml_of(config.settings), "config/resolved.yaml")
-    unresolved = directory / ".hydra" / "config.yaml"
-    if unresolved.exists():
-        run.text(unresolved.read_text(), "config/unresolved.yaml")
-        run.text((directory / ".hydra" / "overrides.yaml").read_text(), "config/overrides.yaml")
     recording.keep(place, config, source, facts, _resolved(config, parts))
-    run.artifact(directory / recording.FILE, masked=True)
+    with run.bundle():
+        run.artifact(directory / recording.FILE, masked=True)
+        run.text(yaml_of(config.settings), "config/resolved.yaml")
+        unresolved = directory / ".hydra" / "config.yaml"
+        if unresolved.exists():
+            run.text(unresolved.read_text(), "config/unresolved.yaml")
+            run.text((directory / ".hydra" / "overrides.yaml").read_text(), "config/overrides.yaml")
     run.dataset(
         parts.data.name, parts.data.digest, "training", config.dataset.target or "", _profile(config, parts, dvc)
     )
@@ -159,20 +160,27 @@ def ending(run: Run, config: Config, parts: Parts, outcome: Outcome, place: Plac
     stopping(run, outcome.stopped_because)
     save_model(engine.model, str(directory / "weights.safetensors"))  # tied weights are written once
     np.save(directory / "loss_per_step.npy", np.concatenate(engine.losses))
-    write_json(directory / "layers.json", engine.statistics.rows)
-    write_json(directory / "history.json", engine.history)
-    outputs.write_table(directory / outputs.PREDICTIONS, predictions(parts))
+    files = {
+        "layers.json": laid_out(engine.statistics.rows),
+        "history.json": laid_out(engine.history),
+        outputs.PREDICTIONS: outputs.table(predictions(parts)),
+        RESULTS: laid_out(asdict(outcome)),
+    }
     if parts.data.encoding:
-        write_json(directory / ENCODING, {**parts.data.encoding, "scaling": _scaling(parts)})
-    write_json(directory / RESULTS, asdict(outcome))
+        files[ENCODING] = laid_out({**parts.data.encoding, "scaling": _scaling(parts)})
+    for name in ("weights.safetensors", "loss_per_step.npy"):
+        sync_file(directory / name)
+    for name, content in files.items():
+        write_whole(directory / name, content, on_disk=True)  # run.json comes after them, and syncs the directory
     if config.tracking.kind == "none":
         return
-    for name in ("loss_per_step.npy", "layers.json"):
-        run.artifact(directory / name, "diagnostics", masked=True)
-    for name in ("history.json", RESULTS, "weights.safetensors"):
-        run.artifact(directory / name, masked=True)
-    if parts.data.encoding:
-        run.artifact(directory / ENCODING)
+    with run.bundle():
+        for name in ("loss_per_step.npy", "layers.json"):
+            run.artifact(directory / name, "diagnostics", masked=True)
+        for name in ("history.json", RESULTS, "weights.safetensors"):
+            run.artifact(directory / name, masked=True)
+        if parts.data.encoding:
+            run.artifact(directory / ENCODING)
     if config.tracking.pictures:
         _pictures(run, config, parts, outcome)
     if config.tracking.model:
@@ -191,7 +199,7 @@ def stopping(run: Run, reason: str | None) -> None:
 
 def predictions(parts: Parts) -> list[dict[str, Any]]:
     """What was there and what was taken for it, of the split that was measured last; a row for each number."""
-    data, raw = parts.data, torch.cat(parts.engine.outputs)
+    data, raw = parts.data, parts.engine.outputs
     targets = _last_split(data)[1].targets
     if data.task == "classification":
         names = class_names(data)
@@ -288,7 +296,7 @@ def _example(parts: Parts) -> np.ndarray:
 def _confusion(parts: Parts) -> "Figure":
     """Of the outputs that were measured last: the test split's where there is one."""
     data, (name, split) = parts.data, _last_split(parts.data)
-    counts = confusion(torch.cat(parts.engine.outputs), split.targets, data.outputs)
+    counts = confusion(parts.engine.outputs, split.targets, data.outputs)
     return confusion_picture(counts.numpy(), class_names(data), f"{name} split of {data.name}")
 
 

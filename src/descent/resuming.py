@@ -143,6 +143,8 @@ def _carried_out(config: "Config", earlier: Place, data: "Data | None") -> Place
     data = data or assembly.load(config)
     now = identity.identity_of(config, data.digest)
     decision = decide(config.resume, earlier, now)
+    if decision.kind == "extended" and not _has_its_end(earlier, now):
+        decision = _instead_of_extending(config.resume)
     parts = assembly.assemble(config, data)
     _say(decision.line, config)
     if decision.kind == "finished":
@@ -154,6 +156,25 @@ def _carried_out(config: "Config", earlier: Place, data: "Data | None") -> Place
     if decision.kind == "untouched":
         return earlier.kept(name=config.name, overrides=place.given(config))
     return _gone_on(config, earlier, now)
+
+
+def _has_its_end(earlier: Place, now: "Identity") -> bool:
+    """Whether a finished run has left what more epochs go on from: a trial does not, nor does what was pruned."""
+    if not earlier.finished or now.repeated:
+        return True  # what is not finished goes on from where it is; of repeats each is asked for itself
+    from descent import record
+    from descent.checkpoints import place_of
+
+    newest = checkpoint(earlier)
+    return newest is not None and place_of(newest)[0] >= record.outcome_of(earlier).epochs
+
+
+def _instead_of_extending(resume: str) -> Decision:
+    lacking = "its state at the end is not kept"
+    if resume not in WORDS:
+        hint = "a search's trials have none, and pruned runs; train it anew without resume"
+        raise UsageError(f"{KEY}: {rules.cut(resume, 60)} cannot be given more epochs: {lacking}: {hint}")
+    return Decision("anew", f"started anew: {lacking}, and more epochs could not go on from there")
 
 
 def _gone_on(config: "Config", earlier: Place, now: "Identity") -> Place:

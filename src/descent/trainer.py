@@ -40,7 +40,8 @@ def build_trainer(config: Config, callbacks: list[pl.Callback], loggers: list[An
     own = {key: value for key, value in config.trainer.items() if key not in ours}
     checkpoints = Checkpoints(directory / "checkpoints")
     durable = [logger.sync for logger in loggers]  # a metric that is lost would not be logged again
-    checkpointing = Checkpointing(checkpoints, config.checkpoint.seconds, config.checkpoint.every, durable)
+    when = config.checkpoint
+    checkpointing = Checkpointing(checkpoints, when.seconds, when.every, when.last, durable)
     _look_for_factories_once()
     return pl.Trainer(
         **own,

@@ -228,7 +228,10 @@ def _config_of(trial: Trial, composed: Composed) -> Config:
     """As the same words on a command line would give it."""
     config = parse(composed.raw, composed.choices, composed.overrides, one_of_many=True)
     config = replace(config, tags={**config.tags, **trial.tags})
-    if trial.whole or config.tracking.trial_artifacts:
+    if trial.whole:
+        return config
+    config = replace(config, checkpoint=replace(config.checkpoint, last=False))  # such a run is short
+    if config.tracking.trial_artifacts:
         return config
     return replace(config, tracking=replace(config.tracking, model=False, pictures=False))
 

@@ -1,6 +1,7 @@
 """From composed YAML to a typed Config."""
 
 import dataclasses
+import math
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -150,12 +151,26 @@ VALUES = st.one_of(
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_value_of_any_knob_is_typed_or_refused_in_a_line(plain, data):
-    values, choices = plain
+    path = data.draw(st.sampled_from(paths_of(plain[0])))
+    value = data.draw(VALUES.filter(lambda value: not ((isinstance(value, str) and "${" in value) or value == "???")))
+    typed_or_refused(plain, path, value)
+
+
+@pytest.mark.parametrize("value", [[], {}, [1], {"a": 1}, "", -1, math.nan, None], ids=str)
+def test_a_value_of_another_kind_is_typed_or_refused_at_every_knob(plain, value):
+    for path in paths_of(plain[0]):
+        typed_or_refused(plain, path, value)
+
+
+def paths_of(values):
     paths = knobs(values["allowed"])
     for group in ("model", "optimizer", "scheduler", "dataset", "trainer", "tracking", "loader"):
         paths += knobs(values[group].get("allowed", {}), f"{group}.")
-    path = data.draw(st.sampled_from(paths))
-    value = data.draw(VALUES.filter(lambda value: not ((isinstance(value, str) and "${" in value) or value == "???")))
+    return paths
+
+
+def typed_or_refused(plain, path, value):
+    values, choices = plain
     raw = OmegaConf.create(values)
     OmegaConf.update(raw, path, value, merge=False)
     try:

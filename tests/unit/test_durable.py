@@ -1,9 +1,12 @@
 """A file has its old content or its new one, whatever goes wrong in between."""
 
 import json
+import math
 import os
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from descent import durable
 
@@ -36,6 +39,35 @@ def test_the_content_is_on_the_disk_before_the_name_and_the_name_before_the_end(
     monkeypatch.setattr(durable.Path, "replace", lambda self, to: (said.append("rename"), replace(self, to))[1])
     durable.write_durably(tmp_path / "a", b"one")
     assert said == ["fsync", "rename", "fsync"]
+
+
+def test_a_file_may_wait_for_its_directory_to_be_synced_or_for_the_disk_altogether(tmp_path, monkeypatch):
+    said, fsync = [], os.fsync
+    monkeypatch.setattr(os, "fsync", lambda number: (said.append("fsync"), fsync(number))[1])
+    durable.write_whole(tmp_path / "a", b"one")
+    assert said == []
+    durable.write_whole(tmp_path / "a", b"two", on_disk=True)
+    assert (said, (tmp_path / "a").read_bytes()) == (["fsync"], b"two")
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda part: st.lists(part) | st.dictionaries(st.text(), part) | st.dictionaries(st.integers(), part),
+)
+
+
+@given(JSON)
+def test_json_is_read_as_python_s_own_would_be(value):
+    assert json.loads(durable.laid_out(value)) == json.loads(json.dumps(value))
+
+
+def test_json_has_a_line_for_each_entry_and_for_each_row():
+    text = durable.laid_out({"a": {"b": 1, "c": [1, 2]}, "rows": [{"x": 1, "y": 2}, [3, 4]], "d": {}, "nan": math.nan})
+    lines = text.decode().splitlines()
+    assert [line.strip() for line in lines] == [
+        *("{", '"a": {', '"b": 1,', '"c": [1, 2]', "},", '"rows": [', '{"x": 1, "y": 2},', "[3, 4]", "],"),
+        *('"d": {},', '"nan": NaN', "}"),
+    ]
 
 
 def test_json_for_people(tmp_path):

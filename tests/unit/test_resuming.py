@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from descent import assembly, ownership, place, resuming
+from descent import assembly, ownership, place, record, resuming, training
 from descent.errors import UsageError
 from descent.identity import Identity, identity_of
 from descent.place import Place
@@ -127,6 +127,38 @@ def test_an_extension_is_noted(begun, composed, tmp_path):
     assert (longer.local_id, longer.extended_from, longer.identity.epochs) == (begun.local_id, (2,), 5)
     longest = entered(composed(*QUICK, "epochs=9"), tmp_path / "a")
     assert longest.extended_from == (2, 5)
+
+
+@pytest.fixture
+def finished(tmp_path, composed):
+    """A run of two epochs, and what it came to; without its checkpoints as long as `kept` is not called."""
+    config = composed(*QUICK)
+    outcome = training.train_one(config, tmp_path / "a")
+    checkpoints = tmp_path / "a" / "checkpoints"
+    checkpoints.rename(tmp_path / "away")
+    return outcome, lambda: (tmp_path / "away").rename(checkpoints)
+
+
+def test_a_finished_run_is_extended_from_its_end_alone(finished, composed, tmp_path, capsys):
+    before = place.read(tmp_path / "a")
+    with pytest.raises(UsageError, match=r"^resume: an-id cannot be given more epochs: its state at the end is not"):
+        resuming.enter(replace(composed(*QUICK, "epochs=3"), resume="an-id"), tmp_path / "a")
+    assert place.read(tmp_path / "a") == before
+    finished[1]()
+    capsys.readouterr()
+    assert entered(composed(*QUICK, "epochs=3"), tmp_path / "a").extended_from == (2,)
+    assert capsys.readouterr().out.startswith("extended from 2 to 3 epochs")
+
+
+def test_without_its_end_more_epochs_begin_anew_and_what_it_was_is_put_aside(finished, composed, tmp_path, capsys):
+    before = place.read(tmp_path / "a")
+    longer = training.train_one(composed(*QUICK, "epochs=3"), tmp_path / "a")
+    assert "started anew: its state at the end is not kept" in capsys.readouterr().out
+    now = place.read(tmp_path / "a")
+    assert (now.extended_from, now.local_id != before.local_id) == ((), True)
+    assert longer.weights_sha256 == training.train_one(composed(*QUICK, "epochs=3"), tmp_path / "b").weights_sha256
+    aside = tmp_path / "a" / "earlier" / before.local_id
+    assert record.outcome_of(place.read(aside)) == finished[0]
 
 
 def test_another_torch_is_warned_about(begun, composed, tmp_path, capsys):

@@ -37,6 +37,17 @@ def test_a_text_stays_a_text(text):
     assert OmegaConf.create(yaml_of({"a": text}))["a"] == text
 
 
+def test_a_value_that_looks_alike_is_not_taken_for_one_that_was_written_before():
+    alike = [1, "1", 1.0, True, "True", [1], (1,), ["1"], {"a": 1}, None, "None"]
+    for value in [*alike, *reversed(alike)]:
+        read = yaml.safe_load(yaml_of({"key": value}))["key"]
+        assert repr(read) == repr(list(value) if isinstance(value, tuple) else value)
+    changing = {"inner": {"lr": 0.1}}
+    yaml_of(changing)
+    changing["inner"]["lr"] = 0.2
+    assert yaml.safe_load(yaml_of(changing)) == {"inner": {"lr": 0.2}}
+
+
 def test_what_occurs_twice_is_written_twice_and_a_tuple_is_a_list():
     shared = [1, 2]
     assert yaml.safe_load(yaml_of({"a": shared, "b": shared, "c": (1, 2)})) == {"a": [1, 2], "b": [1, 2], "c": [1, 2]}

@@ -1,4 +1,7 @@
-"""When a training's state is written: at epoch ends now and then, every so many steps, on a signal, and at the end."""
+"""When a training's state is written: at epoch ends now and then, every so many steps, on a signal, and at the end.
+
+The trials of a search have none at an end that was foreseen: it would be a tenth of a small one's time.
+"""
 
 import time
 from collections.abc import Callable, Sequence
@@ -19,10 +22,16 @@ class Checkpointing(Checkpoint):
     """Lightning calls a Checkpoint after every other callback, so that their state is that of the same moment."""
 
     def __init__(
-        self, checkpoints: Checkpoints, seconds: float, every: int | None, before: Sequence[Callable[[], None]] = ()
+        self,
+        checkpoints: Checkpoints,
+        seconds: float,
+        every: int | None,
+        last: bool = True,
+        before: Sequence[Callable[[], None]] = (),
     ) -> None:
         """`before` is called before each: what it makes durable is at least as old as the training's state."""
-        self._checkpoints, self._seconds, self._every, self._before = checkpoints, seconds, every, before
+        self._checkpoints, self._before = checkpoints, before
+        self._seconds, self._every, self._has_last = seconds, every, last
         self._last = time.monotonic()
         self._saved: tuple[int, int] | None = None
 
@@ -41,7 +50,8 @@ class Checkpointing(Checkpoint):
             self._save(trainer, engine)
 
     def on_train_end(self, trainer: "pl.Trainer", engine: "Engine") -> None:  # type: ignore[override]
-        self._save(trainer, engine)
+        if self._has_last or engine.interrupted or engine.stopped_because:  # a pruner may decide otherwise later
+            self._save(trainer, engine)
 
     def _save(self, trainer: "pl.Trainer", engine: "Engine") -> None:
         if engine.position != self._saved and _is_finite(engine):

@@ -165,6 +165,21 @@ class EvaluationLoader:
         _close(self._reader)
 
 
+class OneAfterAnother:
+    """Several loaders as one; each chunk comes with the number of its loader."""
+
+    def __init__(self, loaders: Sequence[EvaluationLoader]) -> None:
+        self._loaders = loaders
+
+    def __len__(self) -> int:
+        return sum(map(len, self._loaders))
+
+    def __iter__(self) -> Iterator[tuple[int, Chunk]]:
+        for number, loader in enumerate(self._loaders):
+            for chunk in loader:
+                yield number, chunk
+
+
 def minibatches(rows: Tensor, size: int) -> Sequence[Tensor]:
     """A chunk's rows, cut. Each piece starts on a boundary that kernels like, as it would if it were alone.
 

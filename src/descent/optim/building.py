@@ -23,7 +23,7 @@ class ClosureStep(StepOwner):
 
 def on_model(factory: "partial[Optimizer]", weight_decay: float) -> Callable[[nn.Module], Optimizer]:
     """A function of the model: decay acts on weights, not on biases and norms; fused kernels where torch has them."""
-    takes = inspect.signature(factory.func).parameters
+    takes = inspect.signature(_constructor(factory)).parameters
     decided = {"fused", "foreach", "differentiable"} & set(factory.keywords)
     fused = {"fused": True} if "fused" in takes and not decided else {}
 
@@ -51,5 +51,12 @@ def owner_of(factory: "partial[Optimizer]", methods: Sequence[Method] = ()) -> S
     """The method that makes the steps itself; else, whose `step` cannot do without a closure gets one."""
     if owners := [method for method in methods if isinstance(method, StepOwner)]:
         return owners[0]
-    closure = inspect.signature(cast(Any, factory.func).step).parameters.get("closure")
+    closure = inspect.signature(cast(Any, _constructor(factory)).step).parameters.get("closure")
     return ClosureStep() if closure is not None and closure.default is closure.empty else StepOwner()
+
+
+def _constructor(factory: Callable[..., Any]) -> Callable[..., Any]:
+    """The class itself, in whatever it is wrapped to be called later."""
+    while isinstance(factory, partial):
+        factory = factory.func
+    return factory

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
 
@@ -78,6 +77,7 @@ def _write(place: Place, config: Config, said: Mapping[str, Any]) -> None:
         composed["dataset"]["path"] = located(config.dataset).settings["path"]  # from any directory
     how = {"composed": composed, "choices": dict(choices), "overrides": list(config.overrides)}
     who = {"local_id": place.local_id, "name": place.name, "parent": place.parent}
-    identity = None if place.identity is None else asdict(place.identity)
-    more = {"many": config.one_of_many, "identity": identity, "extended_from": list(place.extended_from)}
-    write_json(place.directory / FILE, mask_values({**said, **who, **how, **more}))
+    more = {"many": config.one_of_many, "extended_from": list(place.extended_from)}
+    made = None if place.identity is None else place.identity
+    identity = made and {**vars(made), "settings": mask_values(made.settings)}  # digests of code hold no secret
+    write_json(place.directory / FILE, {**mask_values({**said, **who, **how, **more}), "identity": identity})

@@ -55,6 +55,8 @@ class Writer:
             self.continues = self._repair()
             self._log = os.open(self.folder / LOG, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
             self._clear_unfinished()
+            there = (path.name for path in (self.folder / FILES).iterdir())  # a kill may have left one that is not said
+            self._number = max([self._number, *(int(name) for name in there if name.isdigit())])
 
     def append(self, record: Record) -> None:
         """It survives this process when this returns. Points and params that are there already are left out."""
@@ -65,16 +67,21 @@ class Writer:
 
     def put(self, file: str, write: Callable[[Path], Any]) -> str:
         """The number of the folder in which `file` stands as `write` left it: complete when the number is given out."""
+        with self.piece() as piece:
+            piece.add(file, write)
+        return piece.number
+
+    @contextmanager
+    def piece(self) -> Iterator["Piece"]:
+        """A folder for several files, which is complete, all of them or none, when the body has ended."""
         with self._lock:
             self._number += 1
-            number = str(self._number)
+            piece = Piece(str(self._number), self.folder)
         with _writable(self.folder):
-            unfinished = self.folder / FILES / f"{number}.part"
-            target = unfinished / file
-            target.parent.mkdir(parents=True)
-            write(target)
-            unfinished.rename(self.folder / FILES / number)
-        return number
+            piece.unfinished.mkdir()
+        yield piece
+        with _writable(self.folder):
+            piece.unfinished.rename(self.folder / FILES / piece.number)
 
     def sync(self) -> None:
         """What was appended survives the machine as well."""
@@ -142,6 +149,21 @@ class Writer:
         """What a killed process was writing goes."""
         for path in (self.folder / FILES).glob("*.part"):
             shutil.rmtree(path, ignore_errors=True)
+
+
+class Piece:
+    """Files that travel together, while they are being written."""
+
+    def __init__(self, number: str, outbox: Path) -> None:
+        self.number, self._outbox = number, outbox
+        self.unfinished = outbox / FILES / f"{number}.part"
+
+    def add(self, file: str, write: Callable[[Path], Any]) -> None:
+        """`write` is given the path to write to."""
+        target = self.unfinished / file
+        with _writable(self._outbox):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            write(target)
 
 
 class Reader:

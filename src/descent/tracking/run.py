@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from descent.tracking.destination import Destination
+    from descent.tracking.outbox import Piece
 
 Status = Literal["FINISHED", "FAILED", "KILLED"]
 
@@ -104,6 +105,11 @@ class Run:
         """A matplotlib figure; the file's suffix decides the format."""
         self._stage(file, lambda target: figure.savefig(target, dpi=150))
 
+    @contextmanager
+    def bundle(self) -> Iterator[None]:
+        """The artifacts that the body gives travel together: each journey has its price."""
+        yield
+
     def dataset(self, name: str, digest: str, context: str, source: str, profile: Mapping[str, Any]) -> None:
         """Which data the run has seen, and as what: context is training, validation, test."""
         self.append(records.Dataset(name, digest, context, mask(source), mask_values(profile)))
@@ -136,6 +142,7 @@ class StoredRun(Run):
         self._destination, self._directory = destination, directory
         self._outbox, self._courier = Writer(directory), courier
         self._finishing = threading.Lock()
+        self._bundle: Piece | None = None
         waiting.announce(local_id, self._outbox.folder, destination)
 
     @property
@@ -188,8 +195,22 @@ class StoredRun(Run):
             hint = "the next start or `make sync` ships what is left"
             print(f"tracking: {place}: {report.away}; {hint} in {self._outbox.folder}", file=sys.stderr)
 
+    @contextmanager
+    def bundle(self) -> Iterator[None]:
+        assert self._bundle is None, "a bundle is not put into another"
+        with self._outbox.piece() as self._bundle:
+            number = self._bundle.number
+            try:
+                yield
+            finally:
+                self._bundle = None
+        self.append(records.Files(number))
+
     def _stage(self, file: str, write: Callable[[Path], Any]) -> None:
-        self.append(records.Files(self._outbox.put(file, write)))
+        if self._bundle:
+            self._bundle.add(file, write)
+        else:
+            self.append(records.Files(self._outbox.put(file, write)))
 
 
 @contextmanager

@@ -19,6 +19,7 @@ _PAIRS |= {(first, "token") for first in ("api", "access", "auth", "bearer", "re
 _AMBIGUOUS = "token"
 SHORTEST_OPAQUE = 8
 LONGEST_TOKEN = 500
+SHORT = 200  # texts up to this length are remembered as they were masked
 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 # Names are bounded and taken whole, so that a long word without a separator costs no more than its length.
@@ -111,7 +112,17 @@ def _mask_value(key: str, value: Any, secrets: Sequence[str]) -> Any:
         return HIDDEN
     if isinstance(value, (list, tuple)):
         return type(value)([_mask_value("", item, secrets) for item in value])
-    return _mask_pairs(_mask_anywhere(value, secrets)) if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    return (_mask_short if len(value) <= SHORT else _mask_text)(value, secrets)
+
+
+def _mask_text(text: str, secrets: Sequence[str]) -> str:
+    return _mask_pairs(_mask_anywhere(text, secrets))
+
+
+# A run's settings are masked several times, and nearly all of the next run's are the same.
+_mask_short = lru_cache(maxsize=4096)(_mask_text)
 
 
 def _mask_pairs(text: str, *, code: bool = False) -> str:
@@ -146,14 +157,16 @@ def _is_hidden(text: str, key: re.Match[str], value: str, code: bool) -> bool:
     return _is_opaque(bare) or (is_clear and (is_quoted or not code))
 
 
-def _environment_secrets() -> Sequence[str]:
-    return _secrets_of(frozenset(os.environ.items()))
+def _environment_secrets() -> tuple[str, ...]:
+    # Compared as Python keeps it where it lets us: to decode it costs more than all that is done with it here.
+    return _secrets_of(frozenset(getattr(os.environ, "_data", os.environ).items()))
 
 
-@lru_cache(maxsize=8)  # it hardly ever changes, and is asked for hundreds of times a run
-def _secrets_of(environment: frozenset[tuple[str, str]]) -> Sequence[str]:
-    values = {value for name, value in environment if _is_environment_secret(name, value)}
-    return sorted(values | {quote(value, safe="") for value in values}, key=len, reverse=True)
+@lru_cache(maxsize=8)  # it hardly ever changes, and is asked for dozens of times a run
+def _secrets_of(environment: frozenset[tuple[Any, Any]]) -> tuple[str, ...]:
+    texts = [(os.fsdecode(name), os.fsdecode(value)) for name, value in environment]
+    values = {value for name, value in texts if _is_environment_secret(name, value)}
+    return tuple(sorted(values | {quote(value, safe="") for value in values}, key=len, reverse=True))
 
 
 def _is_environment_secret(name: str, value: str) -> bool:

@@ -1,8 +1,11 @@
 """When a state is written, and what is in it."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
+from descent import training
 from descent.callbacks import checkpointing as module
 from descent.checkpoints import Checkpoints
 from descent.durable import UNFINISHED
@@ -39,6 +42,13 @@ def written(monkeypatch):
 def test_the_steps_after_which_a_state_is_written(tmp_path, written, settings, steps):
     """Ten after an epoch's last minibatch and ten after its end are two states."""
     sitting(tmp_path, *SHORT, *settings)
+    assert written == steps
+
+
+@pytest.mark.parametrize(("settings", "steps"), [([], []), (["checkpoint.every=8"], [8, 16, 24])])
+def test_the_end_is_left_out_where_nobody_goes_on_from_it(tmp_path, written, composed, settings, steps):
+    config = composed(*SHORT, *settings)
+    training.train_one(replace(config, checkpoint=replace(config.checkpoint, last=False)), tmp_path)
     assert written == steps
 
 

@@ -170,7 +170,7 @@ def test_weight_norm_acts_and_its_model_is_kept(tmp_path):
     inputs = run.parts.data.test.inputs[:4].float().numpy()
     save_model(torch.nn.Sequential(run.engine.scaling, run.engine.model), inputs, tmp_path / "model")
     served = mlflow.pyfunc.load_model(str(tmp_path / "model")).predict(inputs)
-    np.testing.assert_allclose(served, run.engine.outputs[0][:4], atol=1e-5)
+    np.testing.assert_allclose(served, run.engine.outputs[:4], atol=1e-5)
 
 
 @pytest.mark.parametrize(("model", "kind"), [("mlp", "LayerNorm"), ("cnn", "GroupNorm"), ("resnet", "GroupNorm")])

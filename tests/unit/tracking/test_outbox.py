@@ -144,6 +144,31 @@ def test_files_have_numbers_of_their_own_in_every_sitting(tmp_path):
     assert (Reader(first.folder).path(numbers[0]) / "deep" / "a.txt").read_text() == "1"
 
 
+def test_a_piece_of_several_files_is_there_as_a_whole_or_not_at_all(tmp_path):
+    writer = Writer(tmp_path)
+    with writer.piece() as whole:
+        whole.add("a.txt", lambda target: target.write_text("1"))
+        whole.add("deep/b.txt", lambda target: target.write_text("2"))
+        assert not Reader(writer.folder).path(whole.number).exists()
+    with pytest.raises(KeyError), writer.piece() as torn:
+        torn.add("a.txt", lambda target: target.write_text("3"))
+        raise KeyError
+    with writer.piece() as empty:
+        pass
+    inside = Reader(writer.folder).path(whole.number)
+    assert [(inside / name).read_text() for name in ("a.txt", "deep/b.txt")] == ["1", "2"]
+    assert not Reader(writer.folder).path(torn.number).exists()
+    assert list(Reader(writer.folder).path(empty.number).iterdir()) == []
+
+
+def test_a_piece_that_was_named_and_never_said_keeps_its_number(tmp_path):
+    """A kill between the two."""
+    unsaid = Writer(tmp_path).put("a.txt", lambda target: target.write_text("1"))
+    later = Writer(tmp_path)
+    number = later.put("a.txt", lambda target: target.write_text("2"))
+    assert number != unsaid and (Reader(later.folder).path(number) / "a.txt").read_text() == "2"
+
+
 def test_what_a_killed_process_was_writing_goes(tmp_path):
     writer = Writer(tmp_path)
     (writer.folder / FILES / "9.part").mkdir()

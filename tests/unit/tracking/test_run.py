@@ -68,6 +68,25 @@ def test_what_was_logged_is_read_back(local, place, tmp_path):
     assert "1797" in dataset.dataset.profile
 
 
+def test_artifacts_that_travel_together_arrive_each_under_its_name(local, place, tmp_path):
+    (tmp_path / "notes.txt").write_text("notes")
+    with open_run(local, place(), name="first", tags={}) as run:
+        with run.bundle():
+            run.text("lr: 0.1\n", "config/resolved.yaml")
+            run.artifact(tmp_path / "notes.txt", "docs")
+        with run.bundle():
+            pass
+        with pytest.raises(KeyError), run.bundle():
+            run.text("torn", "torn.txt")
+            raise KeyError
+        run.text("alone", "alone.txt")
+    assert [artifact(local, run, name) for name in ("config/resolved.yaml", "docs/notes.txt", "alone.txt")] == [
+        *(b"lr: 0.1\n", b"notes", b"alone")
+    ]
+    with pytest.raises(FileNotFoundError):
+        artifact(local, run, "torn.txt")
+
+
 def test_steps_and_times_of_metrics_are_kept(local, place):
     before = time.time_ns() // 1_000_000
     with open_run(local, place(), name="r", tags={}) as run:
