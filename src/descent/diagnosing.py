@@ -30,7 +30,7 @@ def conclude(run: Run, config: Config, parts: Parts, outcome: Outcome | None, di
     first, others = found[0], found[1:]
     said = {"": first.sign, ".also": ", ".join(one.sign for one in others), ".try": " ".join(first.overrides)}
     run.tags({f"{TAG}{name}": value for name, value in said.items() if value})
-    write_whole(directory / FILE, laid_out([asdict(one) for one in found]), on_disk=True)
+    write_whole(directory / FILE, laid_out([asdict(one) for one in found]))
     if outcome is not None:
         run.describe(description.of_training(config, outcome, found))
     return found

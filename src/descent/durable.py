@@ -3,7 +3,8 @@
 import json
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -13,15 +14,19 @@ UNFINISHED = ".part"
 
 def write_durably(path: Path, content: bytes) -> None:
     """The file has the new content, on the disk itself, when this returns; until then it has the old one."""
-    write_whole(path, content, on_disk=True)
+    _write(path, content, on_disk=True)
     sync_directory(path.parent)
 
 
-def write_whole(path: Path, content: bytes, *, on_disk: bool = False) -> None:
-    """The file has the new content or the old one, whoever is killed when; after a loss of power it may be empty.
+def write_whole(path: Path, content: bytes) -> None:
+    """The file has the new content or the old one, whoever is killed when; a loss of power may leave it empty.
 
-    With `on_disk` it is not: it has the new content, once its directory is synced as well, and the old one till then.
+    Until it is synced, and its directory: where many belong together, all of them at their end.
     """
+    _write(path, content, on_disk=False)
+
+
+def _write(path: Path, content: bytes, on_disk: bool) -> None:
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}{UNFINISHED}")
     try:
         with temporary.open("wb") as file:
@@ -43,6 +48,13 @@ def sync_file(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def sync_files(paths: Iterable[Path]) -> None:
+    """The same of many: at once, because the disk then takes them together."""
+    with ThreadPoolExecutor() as threads:
+        for _ in threads.map(sync_file, paths):
+            pass
 
 
 @contextmanager

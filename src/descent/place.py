@@ -68,11 +68,16 @@ class Place:
     def kept(self, **changes: Any) -> "Place":
         """The same with changes, on disk when this returns."""
         changed = replace(self, **changes)
-        write_durably(self.directory / FILE, changed.said())
+        write_durably(self.directory / FILE, changed._said())
         return changed
 
-    def said(self) -> bytes:
-        """What its file says."""
+    def noted(self, **changes: Any) -> "Place":
+        """The same with changes, on disk when its directory is synced."""
+        changed = replace(self, **changes)
+        write_whole(self.directory / FILE, changed._said())
+        return changed
+
+    def _said(self) -> bytes:
         content = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "directory"}
         return laid_out({**content, "identity": None if self.identity is None else vars(self.identity)})
 
@@ -80,9 +85,13 @@ class Place:
 def begin(directory: Path, config: Config, parent: str = "") -> Place:
     """A new run in a directory that is ours."""
     now = datetime.now(UTC).isoformat(timespec="microseconds")
-    run = Place(directory, uuid.uuid4().hex, config.name, now, given(config), parent=parent)
-    write_whole(directory / FILE, run.said(), on_disk=True)  # the directory is synced with the run's identity
-    return run
+    return Place(directory, uuid.uuid4().hex, config.name, now, given(config), parent=parent).noted()
+
+
+def is_blank(directory: Path) -> bool:
+    """Whether the machine lost its power before the run had anything to lose: its file has a name and no content."""
+    kept = any((directory / name).exists() for name in (RESULTS, "checkpoints"))
+    return not kept and (directory / FILE).stat().st_size == 0
 
 
 def given(config: Config) -> tuple[str, ...]:

@@ -85,7 +85,7 @@ def adopt(run: Place, config: "Config", parts: "Parts") -> tuple[Place, "Parts"]
     threads = run.threads or parts.threads
     if run.identity is None:
         made = identity.identity_of(config, parts.data.digest)
-        run = run.kept(identity=made, threads=threads, lr_found=config.lr_found)
+        run = run.noted(identity=made, threads=threads, lr_found=config.lr_found)
     return run, replace(parts, threads=threads)
 
 
@@ -117,7 +117,7 @@ def _settled(config: "Config", directory: Path, data: "Data | None", parent: str
     try:
         earlier = place.read(directory)
     except Damaged:
-        if config.resume != "never":
+        if config.resume != "never" and not place.is_blank(directory):
             raise
         place.set_aside(directory, f"unreadable-{uuid.uuid4().hex[:8]}")
         earlier = None

@@ -48,6 +48,7 @@ def train_one(
                 outcome = fit(config, parts, run, directory, console, checkpoint)
             record.ending(run, config, parts, outcome, place)
             found = diagnosing.conclude(run, config, parts, outcome, directory)
+            record.settle(directory)
         place.kept(state="finished", where=run.where)
     report.show(console, config, parts, outcome, found, run.where, directory)
     return outcome

@@ -3,6 +3,7 @@
 import json
 import math
 import os
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -41,13 +42,22 @@ def test_the_content_is_on_the_disk_before_the_name_and_the_name_before_the_end(
     assert said == ["fsync", "rename", "fsync"]
 
 
-def test_a_file_may_wait_for_its_directory_to_be_synced_or_for_the_disk_altogether(tmp_path, monkeypatch):
-    said, fsync = [], os.fsync
-    monkeypatch.setattr(os, "fsync", lambda number: (said.append("fsync"), fsync(number))[1])
-    durable.write_whole(tmp_path / "a", b"one")
-    assert said == []
-    durable.write_whole(tmp_path / "a", b"two", on_disk=True)
-    assert (said, (tmp_path / "a").read_bytes()) == (["fsync"], b"two")
+def test_files_may_be_synced_together_later(tmp_path, monkeypatch):
+    synced, fsync = [], os.fsync
+
+    def noting(number):
+        synced.append(str(Path(f"/proc/self/fd/{number}").readlink()))
+        fsync(number)
+
+    monkeypatch.setattr(os, "fsync", noting)
+    files = [tmp_path / name for name in "abc"]
+    for file in files:
+        durable.write_whole(file, b"one")
+    assert synced == []
+    durable.sync_files(files)
+    assert sorted(synced) == [str(file) for file in files]
+    with pytest.raises(FileNotFoundError):
+        durable.sync_files([*files, tmp_path / "absent"])
 
 
 JSON = st.recursive(

@@ -44,6 +44,23 @@ def test_a_damaged_one_is_a_line(tmp_path, content):
     assert str(refusal.value).startswith(f"{tmp_path / 'run.json'}: damaged (")
 
 
+@pytest.mark.parametrize(
+    ("content", "also", "is_blank"),
+    [("", (), True), ("", ("history.json",), True), ("", ("results.json",), False), ("{", (), False)],
+)
+def test_a_file_without_content_is_blank_as_long_as_nothing_would_be_lost(tmp_path, content, also, is_blank):
+    (tmp_path / "run.json").write_text(content)
+    for name in also:
+        (tmp_path / name).touch()
+    assert place.is_blank(tmp_path) is is_blank
+
+
+def test_it_is_not_blank_with_checkpoints(tmp_path):
+    (tmp_path / "run.json").touch()
+    (tmp_path / "checkpoints").mkdir()
+    assert not place.is_blank(tmp_path)
+
+
 def test_it_is_finished_when_its_results_are_there(run, tmp_path):
     done = run.kept(state="finished")
     assert not done.finished

@@ -191,6 +191,12 @@ def test_a_damaged_one_is_kept_when_it_is_put_aside(composed, tmp_path):
     assert json.loads((tmp_path / "run.json").read_text())["resumed"] == 0
 
 
+def test_a_run_that_had_nothing_to_lose_when_the_power_went_begins_anew(begun, composed, tmp_path):
+    (tmp_path / "a" / "run.json").write_text("")
+    again = entered(composed(*QUICK), tmp_path / "a")
+    assert again.local_id != begun.local_id and (again.resumed, again.identity) == (0, None)
+
+
 def test_a_run_that_is_named_must_be_there(composed, tmp_path):
     with pytest.raises(UsageError, match=r"^resume: got nothing-here, allowed auto \| never"):
         resuming.enter(composed(*QUICK, "resume=nothing-here"), tmp_path / "a")

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from descent.config import Config, located, source_root
-from descent.durable import write_json
+from descent.durable import laid_out, write_whole
 from descent.errors import DataError
 from descent.interpolation import copied
 from descent.place import Place
@@ -80,4 +80,5 @@ def _write(place: Place, config: Config, said: Mapping[str, Any]) -> None:
     more = {"many": config.one_of_many, "extended_from": list(place.extended_from)}
     made = None if place.identity is None else place.identity
     identity = made and {**vars(made), "settings": mask_values(made.settings)}  # digests of code hold no secret
-    write_json(place.directory / FILE, {**mask_values({**said, **who, **how, **more}), "identity": identity})
+    said = {**mask_values({**said, **who, **how, **more}), "identity": identity}
+    write_whole(place.directory / FILE, laid_out(said))

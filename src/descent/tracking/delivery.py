@@ -91,7 +91,7 @@ class Delivery:
             while batch := self._batch(lane):
                 records, offset = batch
                 self._deliver(records)
-                self._reader.keep(**{lane: offset})
+                self._keep(**{lane: offset})
                 yield
 
     def close_abandoned(self) -> None:
@@ -100,7 +100,12 @@ class Delivery:
             self._client.set_tag(self.run_id, "status_reason", GONE)
             self._client.set_terminated(self.run_id, "KILLED")
             self._delete_doubles()
-            self._reader.keep(closed=True)
+            self._keep(closed=True)
+
+    def _keep(self, **changes: Any) -> None:
+        """Remember what the store has taken, once it is safe there: after a loss of power it is not told again."""
+        self._store.settle()
+        self._reader.keep(**changes)
 
     def _offset(self, lane: str) -> int:
         return int(self._reader.state.get(lane, 0))
@@ -135,11 +140,11 @@ class Delivery:
         for record in batch:
             assert isinstance(record, Opened)
             if self.run_id is None:
-                self._reader.keep(run_id=self._found_or_created(record), closed=False)
-                continue
+                self._reader.state.update(run_id=self._found_or_created(record), closed=False)
+                continue  # kept with the batch: a run that was forgotten is found again
             self._client.update_run(self.run_id, "RUNNING")
             self._log_many("tags", self._tags(record.tags))
-            self._reader.keep(closed=False)
+            self._reader.state.update(closed=False)
 
     def _found_or_created(self, record: Opened) -> str:
         """A creation whose answer was lost may have been made all the same: look before asking for it."""
@@ -262,7 +267,7 @@ class Delivery:
             if isinstance(record, Status):
                 self._client.set_terminated(self._id(), record.status, record.timestamp)
                 self._delete_doubles()
-                self._reader.keep(closed=True)
+                self._reader.state.update(closed=True)
 
     def _id(self) -> str:
         assert self.run_id is not None, "a log begins with Opened"

@@ -23,7 +23,7 @@ from descent.tracking.delivery import Delivery
 from descent.tracking.destination import Destination, reason_of
 from descent.tracking.outbox import Reader
 from descent.tracking.owners import close_abandoned, is_held
-from descent.tracking.store import Store, open_store, quiet_mlflow
+from descent.tracking.store import Store, open_store, quiet_mlflow, sync_seldom
 
 SECONDS_BETWEEN = 1.0
 BACK_OFF = 1.0  # seconds until the first retry; doubled by each that fails
@@ -211,6 +211,7 @@ def main() -> None:
     quiet_mlflow()
     import mlflow  # noqa: F401  now, while the parent has its own imports to do
 
+    sync_seldom()
     _tell({"event": "ready"})
     shipping = Shipping(_tell)
     threading.Thread(target=shipping.look_after, daemon=True).start()

@@ -5,14 +5,15 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
 from descent import lifeline
-from descent.durable import UNFINISHED
+from descent.durable import UNFINISHED, sync_directory, sync_file
 from descent.errors import EnvironmentFault
 from descent.tracking.destination import (
     SECONDS_FOR_LOCK,
@@ -48,6 +49,13 @@ class Store:
     parents: dict[str, str] = field(
         default_factory=dict, compare=False
     )  # of runs, by local id: they have many children
+    log: Path | None = None  # of a database on this machine, what it has taken last
+
+    def settle(self) -> None:
+        """What it has taken outlives a loss of power."""
+        if self.log:
+            with suppress(FileNotFoundError):  # it is in the database already
+                sync_file(self.log)
 
 
 def open_store(destination: Destination) -> Store:
@@ -65,6 +73,26 @@ def open_store(destination: Destination) -> Store:
         raise deleted(destination.experiment) from None
     except Exception as error:  # whatever the driver of a store raises: there is no common base
         raise unusable(shown, reason_of(error)) from error
+
+
+@cache
+def sync_seldom() -> None:
+    """Databases on this machine that this process opens wait for the disk when they settle, not at each transaction.
+
+    A run makes dozens of them, and whoever trains beside it waits for the same disk. What is whole stays whole.
+    """
+    from sqlalchemy import Engine, event
+
+    def relax(connection: Any, record: Any) -> None:
+        if isinstance(connection, sqlite3.Connection):
+            _, _, file = connection.execute("PRAGMA database_list").fetchone()
+            (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
+            if UNFINISHED in Path(file).name:  # a thousand transactions, and it has no name before it is synced
+                connection.execute("PRAGMA synchronous=OFF")
+            elif mode == "wal":  # without that log a loss of power in the middle could spoil the database
+                connection.execute("PRAGMA synchronous=NORMAL")
+
+    event.listen(Engine, "connect", relax)
 
 
 def quiet_mlflow() -> None:
@@ -130,7 +158,7 @@ def _open_sqlite(uri: str, destination: Destination) -> Store:
                 _prepare(uri, database, artifacts, destination.experiment)
     if not os.access(database, os.W_OK) or not os.access(database.parent, os.W_OK):
         raise PermissionError("Permission denied")
-    return _open(uri, destination.experiment)
+    return replace(_open(uri, destination.experiment), log=database.with_name(f"{database.name}-wal"))
 
 
 @contextmanager
@@ -158,7 +186,9 @@ def _prepare(uri: str, database: Path, artifacts: Path, experiment: str) -> None
     _add_experiment(sqlite_uri(unfinished), artifacts, experiment)
     with closing(sqlite3.connect(unfinished, timeout=SECONDS_FOR_LOCK)) as connection:
         connection.execute("PRAGMA journal_mode=WAL")  # readers and one writer do not wait for each other
+    sync_file(unfinished)
     unfinished.replace(database)
+    sync_directory(database.parent)
 
 
 def _add_experiment(uri: str, artifacts: Path, experiment: str) -> None:

@@ -5,6 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from descent.tracking import store as stores
 from descent.tracking.delivery import Delivery
 from descent.tracking.outbox import Reader, Writer
 from descent.tracking.records import Dataset, Files, Metrics, Opened, Params, Series, Status, Tags
@@ -234,3 +235,22 @@ def test_a_damaged_record_is_said(store, writer):
     told = ship(writer, store)
     assert told.problem == "a record is damaged"
     assert told.is_complete
+
+
+def test_what_is_remembered_is_safe_in_the_store_before(writer, store, monkeypatch):
+    """After a loss of power the store has what the outbox thinks that it has."""
+    happened = []
+    keep = Reader.keep
+    monkeypatch.setattr(stores, "sync_file", lambda path: happened.append(path.name))
+    monkeypatch.setattr(
+        Reader, "keep", lambda self, **changes: (happened.append(sorted(changes)), keep(self, **changes))[1]
+    )
+    everything(writer)
+    told = Delivery(Reader(writer.folder), store)
+    for _ in told.ship():
+        pass
+    told.close_abandoned()
+    ends = [at for at, one in enumerate(happened) if one in (["said"], ["files"], ["closed"])]
+    assert len(ends) >= 3 and all(happened[at - 1] == "mlflow.db-wal" for at in ends)
+    assert not any("run_id" in one for one in happened)  # it is kept with what follows it
+    assert Reader(writer.folder).state["run_id"] == told.run_id

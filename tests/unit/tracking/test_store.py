@@ -44,6 +44,39 @@ def test_a_local_store_is_in_wal_mode(local):
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
 
+SYNCS = """
+import sqlite3, sys
+from pathlib import Path
+from sqlalchemy import Engine, create_engine, event, text
+from descent.tracking.destination import Destination
+from descent.tracking import store
+seen = {}
+store.sync_seldom()
+event.listen(Engine, "connect", lambda connection, record: seen.update(
+    {connection.execute("PRAGMA database_list").fetchone()[2].rpartition("/")[2]:
+     connection.execute("PRAGMA synchronous").fetchone()[0]}))
+root = Path(sys.argv[1])
+store.open_store(Destination("local", None, "descent", root))
+with create_engine(f"sqlite:///{root}/plain.db").connect() as connection:
+    connection.execute(text("CREATE TABLE t (x)"))
+print(seen)
+"""
+
+
+def test_who_ships_waits_for_the_disk_where_the_store_settles_and_for_other_databases_always(tmp_path):
+    """0: never, before it has its name; 1: where its log is synced; 2: at each transaction."""
+    done = subprocess.run([sys.executable, "-c", SYNCS, tmp_path], capture_output=True, text=True, check=True)
+    assert done.stdout == "{'.mlflow.db.part': 0, 'mlflow.db': 1, 'plain.db': 2}\n"
+
+
+def test_nobody_else_does(local):
+    store = open_store(local)
+    with store.client._tracking_client.store.engine.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
+    store.settle()
+    assert store.log == local.root.resolve() / "mlflow.db-wal"
+
+
 def test_an_existing_store_is_opened_again(local):
     first, second = open_store(local), open_store(local)
     assert first.experiment_id == second.experiment_id
