@@ -230,7 +230,7 @@ def _config_of(trial: Trial, composed: Composed) -> Config:
     config = replace(config, tags={**config.tags, **trial.tags})
     if trial.whole:
         return config
-    config = replace(config, checkpoint=replace(config.checkpoint, last=False))  # such a run is short
+    config = replace(config, checkpoint=replace(config.checkpoint, last=False))  # a study goes on with other trials
     if config.tracking.trial_artifacts:
         return config
     return replace(config, tracking=replace(config.tracking, model=False, pictures=False))

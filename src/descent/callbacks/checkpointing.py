@@ -1,6 +1,6 @@
 """When a training's state is written: at epoch ends now and then, every so many steps, on a signal, and at the end.
 
-The trials of a search have none at an end that was foreseen: it would be a tenth of a small one's time.
+The trials of a search have none at an end that was foreseen: nothing goes on from there, and the next one would wait.
 """
 
 import time

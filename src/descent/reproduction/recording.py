@@ -78,7 +78,7 @@ def _write(place: Place, config: Config, said: Mapping[str, Any]) -> None:
     how = {"composed": composed, "choices": dict(choices), "overrides": list(config.overrides)}
     who = {"local_id": place.local_id, "name": place.name, "parent": place.parent}
     more = {"many": config.one_of_many, "extended_from": list(place.extended_from)}
-    made = None if place.identity is None else place.identity
+    made = place.identity
     identity = made and {**vars(made), "settings": mask_values(made.settings)}  # digests of code hold no secret
     said = {**mask_values({**said, **who, **how, **more}), "identity": identity}
     write_whole(place.directory / FILE, laid_out(said))
