@@ -131,7 +131,7 @@ def test_an_extension_is_noted(begun, composed, tmp_path):
 
 @pytest.fixture
 def finished(tmp_path, composed):
-    """A run of two epochs, and what it came to; without its checkpoints as long as `kept` is not called."""
+    """A run of two epochs, and what it came to; without its checkpoints until what it comes with is called."""
     config = composed(*QUICK)
     outcome = training.train_one(config, tmp_path / "a")
     checkpoints = tmp_path / "a" / "checkpoints"
