@@ -105,6 +105,18 @@ def test_a_fresh_clone_runs_every_stage(reproduced):
     assert reproduced.run("git", "status", "--short") == "?? dvc.lock\n"
 
 
+def test_an_evaluation_is_kept_with_the_run_that_was_copied(reproduced):
+    """The sweep's shorter training came to the same best weights, later."""
+    shorter = reproduced.read("sweeps/pipeline/sweep/0/0/results.json")["weights_sha256"]
+    assert shorter == reproduced.digest("runs/pipeline/train") == reproduced.digest()
+    assert [path.parts[-4] for path in reproduced.folder.glob("*/pipeline/**/evaluate/test/report.json")] == ["train"]
+
+
+def test_every_run_has_ended_as_it_should(reproduced):
+    with closing(sqlite3.connect(reproduced.folder / "mlflow.db")) as connection:
+        assert connection.execute("SELECT DISTINCT status FROM runs").fetchall() == [("FINISHED",)]
+
+
 def test_a_second_time_nothing_runs(reproduced):
     assert ran(reproduced.run("dvc", "repro")) == []
 

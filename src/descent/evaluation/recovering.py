@@ -96,12 +96,16 @@ def known(text: str, device: str = "auto") -> tuple[Place, Config, Outcome]:
 
 
 def original(run: Place) -> Place | None:
-    """The run itself; of a pipeline's copy the newest with these weights, None where there is none here."""
+    """The run itself; of a pipeline's copy the newest with these weights, None where there is none here.
+
+    Of several with these weights it is one that was made from the same: best weights may be those of an early epoch,
+    and a shorter training came to them too.
+    """
     if not run.is_copy:
         return run
     weights = _weights_of(run)
     same = [one for one in runs_under(project_root()) if one.finished and _weights_of(one) == weights]
-    return max(same, key=lambda one: one.created, default=None)
+    return max(same, key=lambda one: (one.identity == run.identity, one.created), default=None)
 
 
 def _weights_of(run: Place) -> str | None:

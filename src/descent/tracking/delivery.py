@@ -142,8 +142,9 @@ class Delivery:
             if self.run_id is None:
                 self._reader.state.update(run_id=self._found_or_created(record), closed=False)
                 continue  # kept with the batch: a run that was forgotten is found again
-            self._client.update_run(self.run_id, "RUNNING")
+            # Its owner first: running under the name of the last one, who is gone, somebody would close it.
             self._log_many("tags", self._tags(record.tags))
+            self._client.update_run(self.run_id, "RUNNING")
             self._reader.state.update(closed=False)
 
     def _found_or_created(self, record: Opened) -> str:

@@ -22,17 +22,21 @@ def owner_tags() -> dict[str, str]:
 
 
 def close_abandoned(store: "Store") -> int:
-    """Close as KILLED what is still RUNNING here without a live owner; how many there were."""
+    """Close as KILLED what is still RUNNING here without a live owner; how many were closed."""
     running = f"attributes.status = 'RUNNING' and tags.`{HOST}` = '{socket.gethostname()}'"
-    abandoned = [
-        run for run in store.client.search_runs([store.experiment_id], running) if not _is_alive(run.data.tags)
-    ]
-    for run in abandoned:
-        # Two starts at once may both see it: the second changes nothing.
-        with contextlib.suppress(Exception):
-            store.client.set_tag(run.info.run_id, "status_reason", GONE)
-            store.client.set_terminated(run.info.run_id, "KILLED")
-    return len(abandoned)
+    found = store.client.search_runs([store.experiment_id], running)
+    return sum(_closed(store, run.info.run_id) for run in found if not _is_alive(run.data.tags))
+
+
+def _closed(store: "Store", run_id: str) -> bool:
+    """Close a run that had no owner when it was found, unless it has been closed or taken up again meanwhile."""
+    with contextlib.suppress(Exception):  # a courtesy to others
+        run = store.client.get_run(run_id)
+        if run.info.status == "RUNNING" and not _is_alive(run.data.tags):
+            store.client.set_tag(run_id, "status_reason", GONE)
+            store.client.set_terminated(run_id, "KILLED")
+            return True
+    return False
 
 
 def is_held(opened: "Opened") -> bool:

@@ -38,6 +38,8 @@ AUTOGROUP = Path("/proc/self/autogroup")  # Linux shares processors among sessio
 SECONDS_BETWEEN_CHANGES, TRIES = 0.1, 3  # of those that the kernel allows: others may be at it
 LITTLE, FAIR = 19, 0  # niceness of a session: while a training runs only what it leaves is used
 
+HELD = "still running: its own process ships it"
+
 Tell = Callable[[dict[str, Any]], None]
 
 
@@ -189,17 +191,25 @@ def ship_leftover(entry: waiting.Entry, stores: Stores, known: list[Destination]
     destination = entry.reachable_from(known)
     if destination is None:
         return "its address has a secret that is not kept; set MLFLOW_TRACKING_URI"
-    if (holder := Reader(entry.folder).holder()) and is_held(holder):
-        return "still running: its own process ships it"
+    if _is_held(entry.folder):
+        return HELD
     shipment = Shipment(entry.local_id, entry.folder, destination)
     try:
-        shipment.ship(stores, lambda: None).close_abandoned()
+        delivery = shipment.ship(stores, lambda: None)
+        if _is_held(entry.folder):  # it was taken up again meanwhile
+            return HELD
+        delivery.close_abandoned()
         waiting.forget(entry.local_id, destination.root)
     except Timeout:
         return "another process is shipping it"
     except Exception as error:  # whatever a store's driver raises: there is no common base
         return reason_of(error)
     return None
+
+
+def _is_held(folder: Path) -> bool:
+    holder = Reader(folder).holder()
+    return holder is not None and is_held(holder)
 
 
 def main() -> None:

@@ -8,6 +8,7 @@ import pytest
 from descent.tracking import store as stores
 from descent.tracking.delivery import Delivery
 from descent.tracking.outbox import Reader, Writer
+from descent.tracking.owners import STARTED, close_abandoned, owner_tags
 from descent.tracking.records import Dataset, Files, Metrics, Opened, Params, Series, Status, Tags
 from descent.tracking.store import Store, open_store
 
@@ -199,6 +200,34 @@ def test_a_later_sitting_sets_the_run_running_again(store, writer):
     run = store.client.get_run(first.run_id)
     assert (run.info.status, run.data.tags["owner.pid"]) == ("RUNNING", "7")
     assert not second.is_closed
+
+
+def test_a_later_sitting_is_never_taken_for_an_abandoned_one(store, writer):
+    """Whoever clears up may look at any moment: before each call that the delivery makes, and after it."""
+    gone = {**owner_tags(), STARTED: "1.00"}
+    writer.append(Tags(gone))
+    writer.append(Status("FINISHED", 5))
+    ship(writer, store)
+    looks = []
+
+    class Watched(Flaky):
+        def __getattr__(self, name):
+            def call(*arguments, **named):
+                looks.append((name, close_abandoned(store)))
+                answer = getattr(self.client, name)(*arguments, **named)
+                looks.append((name, close_abandoned(store)))
+                return answer
+
+            return call
+
+    writer.append(Opened("first", {"local_id": "l0", **owner_tags()}, None, 9))
+    writer.append(Metrics({"loss": 1.0}, 0, 0))
+    writer.append(Status("FINISHED", 12))
+    told = ship(writer, store, Watched(store.client))
+    assert {"update_run", "set_terminated"} <= {name for name, _ in looks}
+    assert not any(closed for _, closed in looks)
+    run = store.client.get_run(told.run_id)
+    assert run.info.status == "FINISHED" and "status_reason" not in run.data.tags
 
 
 def test_sittings_that_wait_together_end_as_the_last_one(store, writer):
