@@ -3,7 +3,7 @@
 import json
 import os
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -50,11 +50,20 @@ def sync_file(path: Path) -> None:
         os.close(descriptor)
 
 
-def sync_files(paths: Iterable[Path]) -> None:
-    """The same of many: at once, because the disk then takes them together."""
+def sync_folder(folder: Path) -> None:
+    """The files that stand in it are on the disk, all at once, because it then takes them together; and their names.
+
+    Folders in it are not looked into.
+    """
     with ThreadPoolExecutor() as threads:
-        for _ in threads.map(sync_file, paths):
+        for _ in threads.map(_sync_if_there, (path for path in folder.iterdir() if path.is_file())):
             pass
+    sync_directory(folder)
+
+
+def _sync_if_there(path: Path) -> None:
+    with suppress(FileNotFoundError):  # somebody's lock, which has been let go
+        sync_file(path)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from hydra.core.override_parser.types import Quote, QuotedString
 
 from descent import ownership
 from descent.config import Config, located
-from descent.durable import UNFINISHED, laid_out, sync_directory, write_durably, write_whole
+from descent.durable import UNFINISHED, laid_out, sync_directory, sync_folder, write_durably, write_whole
 from descent.errors import UsageError
 from descent.identity import Identity
 from descent.rules import LONGEST_LINE, cut
@@ -76,6 +76,11 @@ class Place:
         changed = replace(self, **changes)
         write_whole(self.directory / FILE, changed._said())
         return changed
+
+    def ended(self, where: str) -> None:
+        """It is finished, which can be relied on after a loss of power too: what else it has left is on disk before."""
+        sync_folder(self.directory)
+        self.kept(state="finished", where=where)
 
     def _said(self) -> bytes:
         content = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "directory"}

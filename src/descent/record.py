@@ -15,12 +15,12 @@ import torch
 from safetensors.torch import save_model
 from torch import nn
 
-from descent import flavour, outputs, ownership
+from descent import flavour, outputs
 from descent.assembly import Parts
 from descent.config import Config, flat, project_root, source_root
 from descent.data.split import Data, Split
 from descent.description import CURVES
-from descent.durable import laid_out, sync_directory, sync_files, write_whole
+from descent.durable import laid_out, write_whole
 from descent.errors import DataError
 from descent.outcome import Outcome
 from descent.place import RESULTS, Place
@@ -86,13 +86,6 @@ def beginning(run: Run, config: Config, parts: Parts, place: Place, *, again: bo
         run.tags({"resumed": place.resumed})
     if place.extended_from:
         run.tags({"extended_from": " ".join(map(str, place.extended_from))})
-    settle(place.directory)
-
-
-def settle(directory: Path) -> None:
-    """All that stands in a run's directory itself is on disk: what is said of it afterwards can be relied on."""
-    sync_files(path for path in directory.iterdir() if path.is_file() and path.name != ownership.OWNER)
-    sync_directory(directory)
 
 
 def _first_sitting(run: Run, config: Config, parts: Parts, place: Place) -> None:

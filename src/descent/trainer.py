@@ -2,7 +2,7 @@
 
 import logging
 import warnings
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from pytorch_lightning.trainer.connectors import callback_connector
 from descent.callbacks.checkpointing import Checkpointing
 from descent.checkpoints import Checkpoints, DurableFiles
 from descent.config import Config
+from descent.durable import sync_folder
 
 # Hooks that Lightning fires for every minibatch, and so once a chunk unless a chunk is one minibatch.
 PER_BATCH_HOOKS = (
@@ -39,7 +40,8 @@ def build_trainer(config: Config, callbacks: list[pl.Callback], loggers: list[An
     ours = ("callbacks", "enable_progress_bar", "plugins")
     own = {key: value for key, value in config.trainer.items() if key not in ours}
     checkpoints = Checkpoints(directory / "checkpoints")
-    durable = [logger.sync for logger in loggers]  # a metric that is lost would not be logged again
+    # What a state goes on from is as durable: its run's own files, and metrics, which would not be logged again.
+    durable = [cache(partial(sync_folder, directory)), *(logger.sync for logger in loggers)]
     when = config.checkpoint
     checkpointing = Checkpointing(checkpoints, when.seconds, when.every, when.last, durable)
     _look_for_factories_once()

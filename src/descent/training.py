@@ -1,6 +1,8 @@
 """A run from beginning to end: this is the table of contents."""
 
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -26,9 +28,13 @@ def train(config: Config, directory: Path, after_each: repeats.AfterEach | None 
 
 
 def train_one(
-    config: Config, directory: Path, data: Data | None = None, parent: str = "", also: Methods = (), name: str = ""
-) -> Outcome:
-    """One training; `parent` is the local id of the run whose repeat or trial it is, `name` what it is called there."""
+    config: Config, directory: Path, data: Data | None = None, parent: str = "", also: Methods = (), name: str = "",
+    afterwards: Callable[[Callable[[], None]], None] | None = None,
+) -> Outcome:  # fmt: skip
+    """One training; `parent` is the local id of the run whose repeat or trial it is, `name` what it is called there.
+
+    Its end is put on the disk at once, or by `afterwards`, who has other things to do: until then it is unfinished.
+    """
     console = Console()
     with resuming.sitting(config, directory, data, parent) as place:
         if place.finished:
@@ -48,8 +54,8 @@ def train_one(
                 outcome = fit(config, parts, run, directory, console, checkpoint)
             record.ending(run, config, parts, outcome, place)
             found = diagnosing.conclude(run, config, parts, outcome, directory)
-            record.settle(directory)
-        place.kept(state="finished", where=run.where)
+        end = partial(place.ended, run.where)
+        afterwards(end) if afterwards else end()
     report.show(console, config, parts, outcome, found, run.where, directory)
     return outcome
 

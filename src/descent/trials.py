@@ -103,6 +103,7 @@ class Trial:
     tags: Mapping[str, str] = field(default_factory=dict)  # of its run, beside those of the command
     each: bool = False  # of seeds and folds each one's own objective is reported, instead of their mean so far
     told: Callable[[int, int, float], None] | None = None  # epochs that are done, of how many, objective
+    afterwards: Callable[[Callable[[], None]], None] | None = None  # who puts a single training's end on the disk
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,8 @@ def run(trial: Trial) -> CameTo:
                 _repeated(trial, config)
             return _came_to_together(trial, config)
         name = cut(trial.name, record.LONGEST_NAME)
-        outcome = training.train_one(config, trial.directory, data, trial.parent, _watch(trial, config), name)
+        watch = _watch(trial, config)
+        outcome = training.train_one(config, trial.directory, data, trial.parent, watch, name, trial.afterwards)
         if trial.whole:
             registering.after_training(config, trial.directory, outcome.objective)
     finally:

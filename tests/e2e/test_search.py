@@ -65,6 +65,17 @@ def test_every_trial_has_a_directory_of_its_own(study):
     assert json.loads((directory / "3" / "run.json").read_text())["state"] == "finished"
 
 
+def test_the_best_keeps_the_state_of_its_end_and_the_trials_do_not(study):
+    _, directory, _ = study
+    kept = {path.name: _steps(path) for path in directory.iterdir() if path.name in ("best", *"012345")}
+    (end,) = kept.pop("best")
+    assert len(kept) == 6 and not any(end in steps for steps in kept.values())
+
+
+def _steps(directory):
+    return {int(file.name.split("-")[1]) for file in directory.glob("checkpoints/step-*.pt")}
+
+
 def test_trial_0_is_the_current_configuration(study):
     _, directory, _ = study
     words = (directory / "0" / ".hydra" / "overrides.yaml").read_text()

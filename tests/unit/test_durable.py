@@ -42,7 +42,9 @@ def test_the_content_is_on_the_disk_before_the_name_and_the_name_before_the_end(
     assert said == ["fsync", "rename", "fsync"]
 
 
-def test_files_may_be_synced_together_later(tmp_path, monkeypatch):
+@pytest.fixture
+def synced(monkeypatch):
+    """What has been synced to the disk."""
     synced, fsync = [], os.fsync
 
     def noting(number):
@@ -50,14 +52,44 @@ def test_files_may_be_synced_together_later(tmp_path, monkeypatch):
         fsync(number)
 
     monkeypatch.setattr(os, "fsync", noting)
-    files = [tmp_path / name for name in "abc"]
-    for file in files:
-        durable.write_whole(file, b"one")
+    return synced
+
+
+def test_files_may_be_synced_together_later(tmp_path, synced):
+    (tmp_path / "below").mkdir()
+    for name in ("a", "b", "c", "below/d"):
+        durable.write_whole(tmp_path / name, b"one")
     assert synced == []
-    durable.sync_files(files)
-    assert sorted(synced) == [str(file) for file in files]
-    with pytest.raises(FileNotFoundError):
-        durable.sync_files([*files, tmp_path / "absent"])
+    durable.sync_folder(tmp_path)
+    assert sorted(synced[:-1]) == [str(tmp_path / name) for name in "abc"]
+    assert synced[-1] == str(tmp_path)
+
+
+def test_a_lock_that_is_let_go_meanwhile_is_nobody_s_loss(tmp_path, monkeypatch):
+    for name in ("a", "lock"):
+        durable.write_whole(tmp_path / name, b"one")
+    sync_file, asked = durable.sync_file, []
+
+    def noting(path):
+        asked.append(path.name)
+        if path.name == "lock":
+            path.unlink()
+        sync_file(path)
+
+    monkeypatch.setattr(durable, "sync_file", noting)
+    durable.sync_folder(tmp_path)
+    assert sorted(asked[:-1]) == ["a", "lock"]
+
+
+def test_what_the_disk_does_not_take_is_told(tmp_path, monkeypatch):
+    durable.write_whole(tmp_path / "a", b"one")
+
+    def broken(number):
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(os, "fsync", broken)
+    with pytest.raises(OSError, match="Input/output"):
+        durable.sync_folder(tmp_path)
 
 
 JSON = st.recursive(

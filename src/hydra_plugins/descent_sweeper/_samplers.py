@@ -26,6 +26,7 @@ class Kind:
     choices: bool = True
     several_objectives: bool = True
     random_phase: bool = False  # whether its first trials are drawn at random
+    learns: bool = True  # whether what came of earlier trials changes what it draws
 
 
 def _tpe(parameters: Sequence[Parameter], settings: dict[str, Any], seed: int) -> BaseSampler:
@@ -51,15 +52,15 @@ def _anneal(parameters: Sequence[Parameter], settings: dict[str, Any], seed: int
 
 
 KINDS = {
-    "grid": Kind(lambda parameters, settings, seed: Random(parameters, seed)),
-    "random": Kind(lambda parameters, settings, seed: Random(parameters, seed)),
-    "sobol": Kind(lambda parameters, settings, seed: Sobol(parameters, seed), conditional=False),
+    "grid": Kind(lambda parameters, settings, seed: Random(parameters, seed), learns=False),
+    "random": Kind(lambda parameters, settings, seed: Random(parameters, seed), learns=False),
+    "sobol": Kind(lambda parameters, settings, seed: Sobol(parameters, seed), conditional=False, learns=False),
     "tpe": Kind(_tpe, random_phase=True),
     "gp": Kind(_gp, conditional=False, random_phase=True),
     "cmaes": Kind(_cmaes, conditional=False, choices=False, several_objectives=False, random_phase=True),
     "anneal": Kind(_anneal, several_objectives=False),
     "genetic": Kind(_genetic, random_phase=True),
-    "race": Kind(lambda parameters, settings, seed: Random(parameters, seed), several_objectives=False),
+    "race": Kind(lambda parameters, settings, seed: Random(parameters, seed), several_objectives=False, learns=False),
 }
 
 

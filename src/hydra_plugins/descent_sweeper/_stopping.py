@@ -23,6 +23,11 @@ class Stopping:
     deadline: float | None = None  # of the clock that time.time() reads
     directions: Sequence[Direction] = ()  # of several objectives: a better trial is one that no earlier one beats
 
+    @property
+    def learns(self) -> bool:
+        """Whether what came of a trial may be a reason: the next one is then not begun before it is told."""
+        return any(limit is not None for limit in (self.patience, self.target, self.max_failures))
+
     def reason(self, trials: Sequence[FrozenTrial]) -> str | None:
         """Why no further trial should begin; None to go on."""
         failed = sum(trial.state == TrialState.FAIL for trial in trials)

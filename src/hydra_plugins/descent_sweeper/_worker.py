@@ -5,19 +5,24 @@ import math
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from descent import door, trials
 from descent.errors import DescentError, Interrupted
 from hydra_plugins.descent_sweeper._search_space import Parameter, overrides_of
 from hydra_plugins.descent_sweeper._voices import Voice
 
+if TYPE_CHECKING:
+    from hydra_plugins.descent_sweeper._study import Claim, Queue
+
 Direction = Literal["minimize", "maximize"]
+End = Callable[[], None]
 
 PROGRAM = "from hydra_plugins.descent_sweeper._worker import main; main()"
 LOGS = "logs"
@@ -84,9 +89,7 @@ def ordered() -> dict[str, Any]:
 
 def work(plan: Plan, voice: Voice) -> int:
     """Trial after trial; the exit code is 0, or that of the signal that ended it."""
-    from optuna.trial import TrialState
-
-    from hydra_plugins.descent_sweeper import _storages
+    from hydra_plugins.descent_sweeper import _samplers, _storages
     from hydra_plugins.descent_sweeper._pruners import pruner_for
     from hydra_plugins.descent_sweeper._stopping import Stopping
     from hydra_plugins.descent_sweeper._study import Queue
@@ -96,48 +99,95 @@ def work(plan: Plan, voice: Voice) -> int:
     queue.open()
     trials.ship_through(voice.order)
     queue.study.pruner = pruner_for(plan.pruner, plan.pruner_knobs)
-    while claim := queue.claim(plan.search, plan.search_knobs, plan.seed, stopping, plan.total):
-        directory = queue.directory / str(claim.number)
-        try:
-            with logged(log_of(queue.directory, claim.number)):
-                came_to = _trained(plan, claim, directory, voice)
-        except (Interrupted, KeyboardInterrupt) as end:
-            queue.give_back(claim)
-            return end.exit_code if isinstance(end, Interrupted) else 143
-        except Exception as error:
-            if _storages.is_fault_of_storage(error):
-                raise  # it is no fault of the trial, which another worker goes on with
-            complain(log_of(queue.directory, claim.number), error)
-            cause = door.one_line(error) if isinstance(error, DescentError | OSError) else _internal(error)
-            queue.finish(claim, TrialState.FAIL, cause=cause)
-            continue
-        if came_to.pruned:
-            queue.finish(claim, TrialState.PRUNED)
-        elif any(map(math.isnan, came_to.values)):
-            cause = f"{' '.join(plan.objectives)}: got {' '.join(map(str, came_to.values))}, allowed a number"
-            queue.finish(claim, TrialState.FAIL, cause=cause)
-        else:
-            queue.finish(claim, TrialState.COMPLETE, came_to.values)
+    ahead = not _samplers.KINDS[plan.search].learns and not stopping.learns
+    with _ends(ahead) as told:
+        while claim := queue.claim(plan.search, plan.search_knobs, plan.seed, stopping, plan.total):
+            directory, ends = queue.directory / str(claim.number), list[End]()
+            try:
+                with logged(log_of(queue.directory, claim.number)):
+                    came_to = _trained(plan, claim, directory, voice, ends.append)
+            except (Interrupted, KeyboardInterrupt) as end:
+                queue.give_back(claim)
+                return end.exit_code if isinstance(end, Interrupted) else 143
+            except Exception as error:
+                if _storages.is_fault_of_storage(error):
+                    raise  # it is no fault of the trial, which another worker goes on with
+                _fail(queue, claim, error)
+                continue
+            told(partial(_tell, plan, queue, claim, came_to, ends))
     return 0
 
 
-def _trained(plan: Plan, claim: Any, directory: Path, voice: Voice) -> trials.CameTo:
+@contextmanager
+def _ends(ahead: bool) -> Iterator[Callable[[End], None]]:
+    """What becomes of the ends of trials: they are told at once, or `ahead`, one after another while the next begins.
+
+    For those that wait for the disk, on which a trial is before its study hears of it.
+    """
+    if not ahead:
+        yield lambda end: end()
+        return
+    last: list[Future[None]] = []
+
+    def told(end: End) -> None:
+        while last:
+            last.pop().result()
+        last.append(aside.submit(end))
+
+    with ThreadPoolExecutor(1) as aside:
+        yield told
+        while last:
+            last.pop().result()
+
+
+def _tell(plan: Plan, queue: "Queue", claim: "Claim", came_to: trials.CameTo, ends: Sequence[End]) -> None:
+    """Put a trial's end on the disk, and then tell what came of it."""
+    from optuna.trial import TrialState
+
+    try:
+        for end in ends:
+            end()
+    except (DescentError, OSError) as error:
+        _fail(queue, claim, error)
+        return
+    if came_to.pruned:
+        queue.finish(claim, TrialState.PRUNED)
+    elif any(map(math.isnan, came_to.values)):
+        cause = f"{' '.join(plan.objectives)}: got {' '.join(map(str, came_to.values))}, allowed a number"
+        queue.finish(claim, TrialState.FAIL, cause=cause)
+    else:
+        queue.finish(claim, TrialState.COMPLETE, came_to.values)
+
+
+def _fail(queue: "Queue", claim: "Claim", error: Exception) -> None:
+    from optuna.trial import TrialState
+
+    complain(log_of(queue.directory, claim.number), error)
+    cause = door.one_line(error) if isinstance(error, DescentError | OSError) else _internal(error)
+    queue.finish(claim, TrialState.FAIL, cause=cause)
+
+
+def _trained(
+    plan: Plan, claim: "Claim", directory: Path, voice: Voice, afterwards: Callable[[End], None]
+) -> trials.CameTo:
     """Where memory is too small once more, with half the minibatch: every attempt from then on."""
     if HALVED not in claim.trial.user_attrs:
         try:
-            return trials.run(_trial(plan, claim, directory, voice))
+            return trials.run(_trial(plan, claim, directory, voice, afterwards))
         except Exception as error:
-            words = trials.within_memory(_trial(plan, claim, directory, voice), error)
+            words = trials.within_memory(_trial(plan, claim, directory, voice, afterwards), error)
             if not words:
                 raise
             complain(log_of(Path(plan.directory), claim.number), error)
         claim.trial.set_user_attr(HALVED, words)
         trials.give_memory_back()
         print(f"out of memory: once more with {' '.join(words)}", flush=True)
-    return trials.run(_trial(plan, claim, directory, voice))
+    return trials.run(_trial(plan, claim, directory, voice, afterwards))
 
 
-def _trial(plan: Plan, claim: Any, directory: Path, voice: Voice) -> trials.Trial:
+def _trial(
+    plan: Plan, claim: "Claim", directory: Path, voice: Voice, afterwards: Callable[[End], None]
+) -> trials.Trial:
     def report(value: float, epoch: int) -> bool:
         claim.trial.report(value, epoch)
         return bool(claim.trial.should_prune())
@@ -156,6 +206,7 @@ def _trial(plan: Plan, claim: Any, directory: Path, voice: Voice) -> trials.Tria
         name=" ".join(overrides_of(claim.point)),
         told=partial(voice.epoch, claim.number),
         tested=claim.number >= plan.tested_from,
+        afterwards=afterwards,
     )
 
 

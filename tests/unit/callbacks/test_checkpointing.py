@@ -1,6 +1,8 @@
 """When a state is written, and what is in it."""
 
+import os
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -50,6 +52,19 @@ def test_the_end_is_left_out_where_nobody_goes_on_from_it(tmp_path, written, com
     config = composed(*SHORT, *settings)
     training.train_one(replace(config, checkpoint=replace(config.checkpoint, last=False)), tmp_path)
     assert written == steps
+
+
+def test_what_a_state_goes_on_from_is_on_the_disk_before_it(tmp_path, monkeypatch, composed):
+    synced, fsync = [], os.fsync
+
+    def noting(number):
+        synced.append(Path(f"/proc/self/fd/{number}").readlink().name)
+        fsync(number)
+
+    monkeypatch.setattr(os, "fsync", noting)
+    training.train_one(composed(*SHORT, "checkpoint.every=8"), tmp_path)
+    first = next(place for place, name in enumerate(synced) if name.startswith(".step-"))
+    assert {"run.json", "provenance.json", tmp_path.name} <= set(synced[:first])
 
 
 def test_a_signal_writes_one(tmp_path, written):
