@@ -55,7 +55,7 @@ def sync_folder(folder: Path) -> None:
 
     Folders in it are not looked into.
     """
-    with ThreadPoolExecutor() as threads:
+    with ThreadPoolExecutor(8) as threads:
         for _ in threads.map(_sync_if_there, (path for path in folder.iterdir() if path.is_file())):
             pass
     sync_directory(folder)

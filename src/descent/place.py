@@ -95,8 +95,7 @@ def begin(directory: Path, config: Config, parent: str = "") -> Place:
 
 def is_blank(directory: Path) -> bool:
     """Whether the machine lost its power before the run had anything to lose: its file has a name and no content."""
-    kept = any((directory / name).exists() for name in (RESULTS, "checkpoints"))
-    return not kept and (directory / FILE).stat().st_size == 0
+    return not (directory / "checkpoints").exists() and (directory / FILE).stat().st_size == 0
 
 
 def given(config: Config) -> tuple[str, ...]:

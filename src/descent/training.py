@@ -11,6 +11,7 @@ from descent import assembly, diagnosing, rate_search, record, registering, repe
 from descent.callbacks.progress import progress
 from descent.config import Config
 from descent.data.split import Data
+from descent.durable import sync_folder
 from descent.interruption import interruptible
 from descent.outcome import Outcome, conclude
 from descent.regularization.method import Methods
@@ -54,6 +55,8 @@ def train_one(
                 outcome = fit(config, parts, run, directory, console, checkpoint)
             record.ending(run, config, parts, outcome, place)
             found = diagnosing.conclude(run, config, parts, outcome, directory)
+            if not afterwards:
+                sync_folder(place.directory)  # before its record says that it has finished
         end = partial(place.ended, run.where)
         afterwards(end) if afterwards else end()
     report.show(console, config, parts, outcome, found, run.where, directory)

@@ -102,3 +102,40 @@ def test_what_is_no_number_has_failed_and_what_was_pruned_is_pruned(plan, queue)
     states = [trial.state for trial in queue.trials()]
     assert states == [TrialState.FAIL, TrialState.PRUNED]
     assert queue.trials()[0].user_attrs["cause"] == "val/loss: got nan, allowed a number"
+
+
+def test_an_end_is_not_lost_where_its_worker_is_told_to_stop_while_it_waits_for_another(monkeypatch):
+    said, disk = [], Event()
+
+    def stopped(earlier, timeout=None):
+        disk.set()
+        raise KeyboardInterrupt
+
+    def slow():
+        assert disk.wait(60)
+        said.append(1)
+
+    with pytest.raises(KeyboardInterrupt), _worker._ends(ahead=True) as told:
+        told(slow)
+        with monkeypatch.context() as patched:
+            patched.setattr(_worker, "_waited_for", stopped)
+            told(partial(said.append, 2))
+    assert said == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("search", "pruner", "limits", "is_ahead"),
+    [
+        ("random", "none", {}, True),
+        ("sobol", "threshold", {}, True),
+        ("random", "median", {}, False),
+        ("random", "wilcoxon", {}, False),
+        ("random", "none", {"patience": 3}, False),
+        ("random", "none", {"target": 0.9}, False),
+        ("random", "none", {"max_failures": 1}, False),
+        ("random", "none", {"deadline": 1e12}, True),
+        *((learner, "none", {}, False) for learner in ("tpe", "gp", "cmaes", "anneal", "genetic")),
+    ],
+)
+def test_the_next_trial_begins_early_where_nothing_depends_on_the_last(search, pruner, limits, is_ahead):
+    assert _worker._goes_ahead(search, pruner, Stopping(maximize=True, **limits)) is is_ahead

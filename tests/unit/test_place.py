@@ -46,7 +46,7 @@ def test_a_damaged_one_is_a_line(tmp_path, content):
 
 @pytest.mark.parametrize(
     ("content", "also", "is_blank"),
-    [("", (), True), ("", ("history.json",), True), ("", ("results.json",), False), ("{", (), False)],
+    [("", (), True), ("", ("history.json",), True), ("", ("results.json",), True), ("{", (), False)],
 )
 def test_a_file_without_content_is_blank_as_long_as_nothing_would_be_lost(tmp_path, content, also, is_blank):
     (tmp_path / "run.json").write_text(content)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from datetime import datetime
 
 from optuna.trial import FrozenTrial, TrialState
 
@@ -55,16 +56,18 @@ class Leader(Crew):
         ended = self.ended()
         for process in ended:
             if self.own_doing(process):
-                for number in self._trials_of(process):
+                for number in self._trial_of(process):
                     self.queue.crashed(number, signal.Signals(-process.returncode).name)
             elif was_ended(process):
-                for number in self._trials_of(process):
+                for number in self._trial_of(process):
                     self.queue.killed(number, trials.progress(self.queue.directory / str(number)))
         self.refuse_broken(ended)
 
-    def _trials_of(self, process: Process) -> list[int]:
+    def _trial_of(self, process: Process) -> list[int]:
+        """What it was at, if at anything; of an earlier one only the end was not told yet."""
         running = self.queue.trials(TrialState.RUNNING)
-        return [trial.number for trial in running if (trial.user_attrs.get(OWNER) or {}).get("pid") == process.pid]
+        of_it = [trial for trial in running if (trial.user_attrs.get(OWNER) or {}).get("pid") == process.pid]
+        return [max(of_it, key=lambda trial: trial.datetime_start or datetime.min).number] if of_it else []
 
     def _tell(self, said: set[int]) -> None:
         for trial in self.queue.trials(*ENDED):

@@ -27,6 +27,8 @@ MADE: dict[str, Callable[[dict[str, Any]], pruners.BasePruner]] = {
     "wilcoxon": lambda knobs: pruners.WilcoxonPruner(p_threshold=knobs["p"], n_startup_steps=knobs["first"]),
 }
 
+COMPARING = ("median", "percentile", "wilcoxon")  # with trials that have finished; the others look at reports alone
+
 
 def looks(settings: Any) -> dict[str, Any]:
     """How often a trial is looked at, and after what: its epochs, or its seeds and folds where it has several."""

@@ -19,6 +19,7 @@ from hydra_plugins.descent_sweeper._search_space import Parameter, overrides_of
 from hydra_plugins.descent_sweeper._voices import Voice
 
 if TYPE_CHECKING:
+    from hydra_plugins.descent_sweeper._stopping import Stopping
     from hydra_plugins.descent_sweeper._study import Claim, Queue
 
 Direction = Literal["minimize", "maximize"]
@@ -89,7 +90,7 @@ def ordered() -> dict[str, Any]:
 
 def work(plan: Plan, voice: Voice) -> int:
     """Trial after trial; the exit code is 0, or that of the signal that ended it."""
-    from hydra_plugins.descent_sweeper import _samplers, _storages
+    from hydra_plugins.descent_sweeper import _storages
     from hydra_plugins.descent_sweeper._pruners import pruner_for
     from hydra_plugins.descent_sweeper._stopping import Stopping
     from hydra_plugins.descent_sweeper._study import Queue
@@ -99,16 +100,17 @@ def work(plan: Plan, voice: Voice) -> int:
     queue.open()
     trials.ship_through(voice.order)
     queue.study.pruner = pruner_for(plan.pruner, plan.pruner_knobs)
-    ahead = not _samplers.KINDS[plan.search].learns and not stopping.learns
-    with _ends(ahead) as told:
+    with _ends(_goes_ahead(plan.search, plan.pruner, stopping)) as told:
         while claim := queue.claim(plan.search, plan.search_knobs, plan.seed, stopping, plan.total):
             directory, ends = queue.directory / str(claim.number), list[End]()
             try:
                 with logged(log_of(queue.directory, claim.number)):
                     came_to = _trained(plan, claim, directory, voice, ends.append)
-            except (Interrupted, KeyboardInterrupt) as end:
+            except (Interrupted, KeyboardInterrupt) as stop:
+                for end in ends:  # it was trained: whoever goes on with it finds it finished
+                    end()
                 queue.give_back(claim)
-                return end.exit_code if isinstance(end, Interrupted) else 143
+                return stop.exit_code if isinstance(stop, Interrupted) else 143
             except Exception as error:
                 if _storages.is_fault_of_storage(error):
                     raise  # it is no fault of the trial, which another worker goes on with
@@ -116,6 +118,14 @@ def work(plan: Plan, voice: Voice) -> int:
                 continue
             told(partial(_tell, plan, queue, claim, came_to, ends))
     return 0
+
+
+def _goes_ahead(search: str, pruner: str, stopping: "Stopping") -> bool:
+    """Whether a trial may begin before it is known what the last one came to."""
+    from hydra_plugins.descent_sweeper._pruners import COMPARING
+    from hydra_plugins.descent_sweeper._samplers import KINDS
+
+    return not (KINDS[search].learns or pruner in COMPARING or stopping.learns)
 
 
 @contextmanager
@@ -127,17 +137,35 @@ def _ends(ahead: bool) -> Iterator[Callable[[End], None]]:
     if not ahead:
         yield lambda end: end()
         return
-    last: list[Future[None]] = []
+    last: Future[None] | None = None
 
     def told(end: End) -> None:
-        while last:
-            last.pop().result()
-        last.append(aside.submit(end))
+        nonlocal last
+        earlier, last = last, aside.submit(_after, last, end)  # before the wait, in which somebody may say to stop
+        if earlier:
+            _waited_for(earlier)
 
     with ThreadPoolExecutor(1) as aside:
         yield told
-        while last:
-            last.pop().result()
+        if last:
+            _waited_for(last)
+
+
+def _waited_for(end: "Future[None]") -> None:
+    end.result()
+
+
+def _after(earlier: Future[None] | None, end: End) -> None:
+    """Nothing is told after an end that could not be told; the traceback is in the log, whatever ends the worker."""
+    import traceback
+
+    if earlier:
+        earlier.result()
+    try:
+        end()
+    except Exception:
+        traceback.print_exc()
+        raise
 
 
 def _tell(plan: Plan, queue: "Queue", claim: "Claim", came_to: trials.CameTo, ends: Sequence[End]) -> None:
@@ -147,7 +175,7 @@ def _tell(plan: Plan, queue: "Queue", claim: "Claim", came_to: trials.CameTo, en
     try:
         for end in ends:
             end()
-    except (DescentError, OSError) as error:
+    except Exception as error:
         _fail(queue, claim, error)
         return
     if came_to.pruned:
