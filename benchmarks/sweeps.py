@@ -130,7 +130,7 @@ def _gaps(size: Size, root: Path, plain: Searched) -> Table:
     late = [1000 * gap for gap in between([trial for trial in grown.trials if int(trial.name) >= size.earlier])]
     table = Table("Milliseconds from the last step of a trial to the first of its worker's next", *COLUMNS)
     table.add(f"of {size.trials} trials", early, most=MOST_MS)
-    table.add(f"after {size.earlier} trials", late, most=MOST_GROWTH * statistics.median(early))
+    table.add(f"after {size.earlier} trials", late, most=round(MOST_GROWTH * statistics.median(early), 1))
     return table
 
 
