@@ -30,12 +30,11 @@ class Ratio:
 
 
 def interleaved(contenders: Mapping[str, Callable[[], float]], rounds: int) -> Seconds:
-    """Everybody's seconds. Each round begins with another one, so that nobody always follows a heavy one."""
+    """Everybody's seconds. Every other round goes backwards: neighbours stay so, and nobody always follows."""
     seconds: Seconds = {name: [] for name in contenders}
     names = list(contenders)
     for number in range(rounds):
-        start = number % len(names)
-        for name in names[start:] + names[:start]:
+        for name in names[::-1] if number % 2 else names:
             gc.collect()
             seconds[name].append(contenders[name]())
     return seconds

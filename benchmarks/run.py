@@ -1,6 +1,6 @@
 """Speed as ratios, measured side by side.
 
-python benchmarks/run.py                             everything, about a quarter of an hour
+python benchmarks/run.py                             everything, about half an hour
 python benchmarks/run.py --only digits --rounds 3    part of it (digits mnist cnn startup diagnosis augmentation sweeps)
 python benchmarks/run.py --save docs/benchmarks.md   and put the tables between the page's markers
 python benchmarks/run.py --quick                     a smoke run: everything once, tiny, its numbers mean nothing
@@ -46,7 +46,9 @@ def main() -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="+", choices=PARTS, help="parts to run")
-    parser.add_argument("--rounds", type=int, default=5, help="pairs a ratio is the median of")
+    parser.add_argument(
+        "--rounds", type=int, default=3, help="pairs a ratio is the median of, times three for close ones"
+    )
     parser.add_argument("--threads", type=int, help="CPU threads, instead of each work's own")
     parser.add_argument("--quick", action="store_true", help="a smoke run")
     parser.add_argument("--save", type=Path, metavar="PAGE", help="rewrite the tables between this page's markers")
