@@ -69,10 +69,12 @@ def _compare(workload: Workload, rounds: int, quick: bool, root: Path, ratios: T
     _say(f"{workload.title}: measuring")
     runs = {name: partial(run, workload.epochs) for name, run in contenders.items()}
     close = interleaved({name: runs[name] for name in (PLAIN, PRODUCT, STEPS)}, rounds if quick else CLOSE * rounds)
-    far = interleaved({name: run for name, run in runs.items() if name not in (PLAIN, STEPS)}, rounds)
-    pairs = {PLAIN: quotients(close[PLAIN], close[PRODUCT])}
-    pairs |= {name: quotients(far[name], far[PRODUCT]) for name in far if name != PRODUCT}
-    pairs |= {STEPS: quotients(close[PRODUCT], close[STEPS])}
+    far = interleaved({name: runs[name] for name in (ORDINARY, PRODUCT, PICTURES) if name in runs}, rounds)
+    pairs = {
+        PLAIN: quotients(close[PLAIN], close[PRODUCT]),
+        **{name: quotients(far[name], far[PRODUCT]) for name in (ORDINARY, PICTURES) if name in far},
+        STEPS: quotients(close[PRODUCT], close[STEPS]),
+    }
     for name, those in pairs.items():
         title = "itself without tracking.steps" if name == STEPS else name
         ratios.rows.append(Ratio(workload.title, title, those, PROMISES.get((workload.name, name))).cells())
