@@ -47,7 +47,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="+", choices=PARTS, help="parts to run")
     parser.add_argument(
-        "--rounds", type=int, default=3, help="pairs a ratio is the median of, times three for close ones"
+        "--rounds", type=int, default=3, help="pairs a ratio is the median of, times two for close ones"
     )
     parser.add_argument("--threads", type=int, help="CPU threads, instead of each work's own")
     parser.add_argument("--quick", action="store_true", help="a smoke run")

@@ -1,8 +1,8 @@
 """What is measured against what, and what we promise.
 
-All contenders of a workload run in one process, in turn: they share the imports, the threads and the weather of the
-machine, and none pays for starting Python. That process has Lightning in it and looks for no GPU through NVML
-(descent.engine), which speeds up every contender alike.
+Where the promise is close to what is measured, the contenders take short turns, each in a process of its own. The
+ordinary ways are several times slower: they run in one process with the product, fit by fit. Every process has
+Lightning in it and looks for no GPU through NVML (descent.engine), which speeds up every contender alike.
 """
 
 import os
@@ -21,6 +21,7 @@ from product import product
 from pytorch_lightning.loggers import MLFlowLogger
 from report import Table
 from torch import Tensor
+from turns import Fit, Gate, Prepare, taking_turns
 from workloads import WORKLOADS, Workload
 
 from descent.assembly import Parts, assemble
@@ -38,7 +39,7 @@ PROMISES = {
     ("mnist", PICTURES): 3.0,
     ("mnist", STEPS): 0.95,
 }
-CLOSE = 3  # times as many pairs where the promise is close to what is measured
+CLOSE = 2  # times as many pairs where the promise is close to what is measured
 BUSY = 0.5
 Contender = Callable[[int], float]  # epochs → seconds
 
@@ -59,32 +60,61 @@ def measure(parts: Sequence[str], rounds: int, quick: bool, threads: int | None,
 
 
 def _compare(workload: Workload, rounds: int, quick: bool, root: Path, ratios: Table, seconds: Table) -> None:
+    _say(f"{workload.title}: in turns")
+    near: dict[str, Prepare] = {
+        PLAIN: partial(_by_hand, workload),
+        PRODUCT: partial(_ours, workload, ()),
+        STEPS: partial(_ours, workload, ("tracking.steps=true",)),
+    }
+    close = taking_turns(near, rounds if quick else CLOSE * rounds, root / workload.name)
+    _say(f"{workload.title}: the ordinary way")
     torch.set_num_threads(workload.threads)
     around: list[float] = []
-    contenders = _contenders(workload, root, around)
+    contenders = _whole_fits(workload, root, around)
     if not quick:
-        _say(f"{workload.title}: warming up")
         interleaved({name: partial(run, 1) for name, run in contenders.items()}, 1)
         around.clear()
-    _say(f"{workload.title}: measuring")
-    runs = {name: partial(run, workload.epochs) for name, run in contenders.items()}
-    close = interleaved({name: runs[name] for name in (PLAIN, PRODUCT, STEPS)}, rounds if quick else CLOSE * rounds)
-    far = interleaved({name: runs[name] for name in (ORDINARY, PRODUCT, PICTURES) if name in runs}, rounds)
+    far = interleaved({name: partial(run, workload.epochs) for name, run in contenders.items()}, rounds)
     pairs = {
         PLAIN: quotients(close[PLAIN], close[PRODUCT]),
-        **{name: quotients(far[name], far[PRODUCT]) for name in (ORDINARY, PICTURES) if name in far},
+        **{name: quotients(far[name], far[PRODUCT]) for name in far if name != PRODUCT},
         STEPS: quotients(close[PRODUCT], close[STEPS]),
     }
     for name, those in pairs.items():
         title = "itself without tracking.steps" if name == STEPS else name
         ratios.rows.append(Ratio(workload.title, title, those, PROMISES.get((workload.name, name))).cells())
-    for name in contenders:
-        times = close.get(name, []) + far.get(name, [])
+    for name in (*close, *(name for name in far if name != PRODUCT)):
+        times = close.get(name, []) or far[name]
         seconds.add(f"{workload.title}, {workload.epochs} epochs, threads {workload.threads}: {name}", times)
     seconds.add(f"{workload.title}: Descent outside the fit", around)
 
 
-def _contenders(workload: Workload, root: Path, around: list[float]) -> dict[str, Contender]:
+def _ours(workload: Workload, more: tuple[str, ...], gate: Gate) -> Fit:
+    """The product, warmed up."""
+    product(workload.quick().config(1, *more))
+    return lambda: product(workload.config(workload.epochs, *more), gate).fit
+
+
+def _by_hand(workload: Workload, gate: Gate) -> Fit:
+    """The plain loop, warmed up."""
+    torch.set_num_threads(workload.threads)
+    config = workload.config(workload.epochs)
+    parts = assemble(config)
+    train, val = _scaled(parts, parts.data.train), _scaled(parts, parts.data.val)
+    rows = config.batch_size
+    assert isinstance(rows, int)
+    fit = partial(plain, parts.engine.model, train, val, config.lr, rows)
+    fit(1)
+
+    def timed() -> float:
+        with gate():
+            return fit(workload.epochs)
+
+    return timed
+
+
+def _whole_fits(workload: Workload, root: Path, around: list[float]) -> dict[str, Contender]:
+    """One after the other in this process; the product stands between the others, so that each is its neighbour."""
     config = workload.config(workload.epochs)
     parts = assemble(config)
     train, val = _scaled(parts, parts.data.train), _scaled(parts, parts.data.val)
@@ -92,22 +122,16 @@ def _contenders(workload: Workload, root: Path, around: list[float]) -> dict[str
     assert isinstance(rows, int)
     model, classes = parts.engine.model, parts.data.outputs
 
-    def ours(epochs: int, *more: str) -> float:
-        timed = product(workload.config(epochs, *more))
-        if not more:
-            around.append(timed.around)
+    def ours(epochs: int) -> float:
+        timed = product(workload.config(epochs))
+        around.append(timed.around)
         return timed.fit
 
     def lightning(loaders: Loaders, epochs: int) -> float:
         logger = MLFlowLogger("ordinary", tracking_uri=f"sqlite:///{root}/ordinary.db", artifact_location=str(root))
         return ordinary(model, loaders, classes, config.lr, epochs, logger, "cpu")
 
-    contenders: dict[str, Contender] = {
-        PRODUCT: ours,
-        PLAIN: lambda epochs: plain(model, train, val, config.lr, rows, epochs),
-        STEPS: lambda epochs: ours(epochs, "tracking.steps=true"),
-        ORDINARY: partial(lightning, tensor_loaders(train, val, rows)),
-    }
+    contenders: dict[str, Contender] = {ORDINARY: partial(lightning, tensor_loaders(train, val, rows)), PRODUCT: ours}
     if (workload.name, PICTURES) in PROMISES:
         contenders[PICTURES] = partial(lightning, picture_loaders(train, val, rows))
     return contenders
