@@ -1,8 +1,8 @@
 """What is measured against what, and what we promise.
 
 Where the promise is close to what is measured, the contenders take short turns, each in a process of its own. The
-ordinary ways are several times slower: they run in one process with the product, fit by fit. Every process has
-Lightning in it and looks for no GPU through NVML (descent.engine), which speeds up every contender alike.
+ordinary ways run in one process with the product, fit by fit. Every process has Lightning in it and looks for no GPU
+through NVML (descent.engine), which speeds up every contender alike.
 """
 
 import os
@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import startup
 import torch
@@ -20,7 +21,7 @@ from plain import plain
 from product import product
 from pytorch_lightning.loggers import MLFlowLogger
 from report import Table
-from torch import Tensor
+from torch import Tensor, nn
 from turns import Fit, Gate, Prepare, taking_turns
 from workloads import WORKLOADS, Workload
 
@@ -61,12 +62,12 @@ def measure(parts: Sequence[str], rounds: int, quick: bool, threads: int | None,
 
 def _compare(workload: Workload, rounds: int, quick: bool, root: Path, ratios: Table, seconds: Table) -> None:
     _say(f"{workload.title}: in turns")
-    near: dict[str, Prepare] = {
+    turns: dict[str, Prepare] = {
         PLAIN: partial(_by_hand, workload),
         PRODUCT: partial(_ours, workload, ()),
         STEPS: partial(_ours, workload, ("tracking.steps=true",)),
     }
-    close = taking_turns(near, rounds if quick else CLOSE * rounds, root / workload.name)
+    close = taking_turns(turns, rounds if quick else CLOSE * rounds, root / workload.name)
     _say(f"{workload.title}: the ordinary way")
     torch.set_num_threads(workload.threads)
     around: list[float] = []
@@ -83,27 +84,22 @@ def _compare(workload: Workload, rounds: int, quick: bool, root: Path, ratios: T
     for name, those in pairs.items():
         title = "itself without tracking.steps" if name == STEPS else name
         ratios.rows.append(Ratio(workload.title, title, those, PROMISES.get((workload.name, name))).cells())
-    for name in (*close, *(name for name in far if name != PRODUCT)):
-        times = close.get(name, []) or far[name]
+    for name, times in {**far, **close}.items():
         seconds.add(f"{workload.title}, {workload.epochs} epochs, threads {workload.threads}: {name}", times)
     seconds.add(f"{workload.title}: Descent outside the fit", around)
 
 
 def _ours(workload: Workload, more: tuple[str, ...], gate: Gate) -> Fit:
     """The product, warmed up."""
-    product(workload.quick().config(1, *more))
+    product(workload.config(1, *more))
     return lambda: product(workload.config(workload.epochs, *more), gate).fit
 
 
 def _by_hand(workload: Workload, gate: Gate) -> Fit:
     """The plain loop, warmed up."""
     torch.set_num_threads(workload.threads)
-    config = workload.config(workload.epochs)
-    parts = assemble(config)
-    train, val = _scaled(parts, parts.data.train), _scaled(parts, parts.data.val)
-    rows = config.batch_size
-    assert isinstance(rows, int)
-    fit = partial(plain, parts.engine.model, train, val, config.lr, rows)
+    needs = _needs(workload)
+    fit = partial(plain, needs.model, needs.train, needs.val, needs.lr, needs.rows)
     fit(1)
 
     def timed() -> float:
@@ -115,12 +111,8 @@ def _by_hand(workload: Workload, gate: Gate) -> Fit:
 
 def _whole_fits(workload: Workload, root: Path, around: list[float]) -> dict[str, Contender]:
     """One after the other in this process; the product stands between the others, so that each is its neighbour."""
-    config = workload.config(workload.epochs)
-    parts = assemble(config)
-    train, val = _scaled(parts, parts.data.train), _scaled(parts, parts.data.val)
-    rows = config.batch_size
-    assert isinstance(rows, int)
-    model, classes = parts.engine.model, parts.data.outputs
+    needs = _needs(workload)
+    data = needs.train, needs.val, needs.rows
 
     def ours(epochs: int) -> float:
         timed = product(workload.config(epochs))
@@ -129,12 +121,31 @@ def _whole_fits(workload: Workload, root: Path, around: list[float]) -> dict[str
 
     def lightning(loaders: Loaders, epochs: int) -> float:
         logger = MLFlowLogger("ordinary", tracking_uri=f"sqlite:///{root}/ordinary.db", artifact_location=str(root))
-        return ordinary(model, loaders, classes, config.lr, epochs, logger, "cpu")
+        return ordinary(needs.model, loaders, needs.classes, needs.lr, epochs, logger, "cpu")
 
-    contenders: dict[str, Contender] = {ORDINARY: partial(lightning, tensor_loaders(train, val, rows)), PRODUCT: ours}
+    contenders: dict[str, Contender] = {ORDINARY: partial(lightning, tensor_loaders(*data)), PRODUCT: ours}
     if (workload.name, PICTURES) in PROMISES:
-        contenders[PICTURES] = partial(lightning, picture_loaders(train, val, rows))
+        contenders[PICTURES] = partial(lightning, picture_loaders(*data))
     return contenders
+
+
+class _Needs(NamedTuple):
+    """What a contender that is not the product is given."""
+
+    model: nn.Module
+    classes: int
+    train: tuple[Tensor, Tensor]
+    val: tuple[Tensor, Tensor]
+    lr: float
+    rows: int
+
+
+def _needs(workload: Workload) -> _Needs:
+    config = workload.config(workload.epochs)
+    parts = assemble(config)
+    assert isinstance(config.batch_size, int)
+    train, val = _scaled(parts, parts.data.train), _scaled(parts, parts.data.val)
+    return _Needs(parts.engine.model, parts.data.outputs, train, val, config.lr, config.batch_size)
 
 
 def _scaled(parts: Parts, split: Split | None) -> tuple[Tensor, Tensor]:

@@ -5,6 +5,7 @@ after the other each has weather of its own. Here they are stopped and woken by 
 stand still meanwhile. What a loop has started, as the process that ships its records, sleeps and wakes with it.
 """
 
+import ctypes
 import gc
 import multiprocessing
 import os
@@ -15,12 +16,12 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
-from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
-from typing import Any
 
 import psutil
 from pairing import Seconds
+
+from descent import lifeline
 
 TURN = 0.2  # seconds: short against the weather, long against filling a cache again
 READY, GO, DONE = "ready", "go", "done"
@@ -51,11 +52,12 @@ class _Contender:
     def __init__(self, prepare: Prepare, root: Path) -> None:
         context = multiprocessing.get_context("spawn")  # torch's threads do not outlive a fork
         self.pipe, theirs = context.Pipe()
-        self._stopped: Synchronized[float] = context.Value("d", 0.0)
+        self._stopped = context.Value(ctypes.c_double, 0.0, lock=False)  # who is stopped could hold a lock
         self._since = 0.0
+        self._awake: list[psutil.Process] = []
         root.mkdir(parents=True)
         self._process: SpawnProcess = context.Process(
-            target=_contend, args=(prepare, root, theirs, self._stopped), daemon=True
+            target=_contend, args=(prepare, root, theirs, self._stopped, os.getpid()), daemon=True
         )
         self._process.start()
         theirs.close()
@@ -65,6 +67,9 @@ class _Contender:
         assert heard == word, f"{heard} instead of {word}"
 
     def stop(self) -> None:
+        with suppress(psutil.NoSuchProcess):
+            ours = psutil.Process(self._process.pid)
+            self._awake = [ours, *ours.children(recursive=True)]
         self._signal(signal.SIGSTOP)
         self._since = time.perf_counter()
 
@@ -80,15 +85,13 @@ class _Contender:
 
     def end(self) -> None:
         self._signal(signal.SIGCONT)
-        self._process.terminate()
+        self._process.kill()
         self._process.join()
 
     def _signal(self, number: int) -> None:
-        with suppress(psutil.NoSuchProcess):
-            ours = psutil.Process(self._process.pid)
-            for process in (ours, *ours.children(recursive=True)):
-                with suppress(psutil.NoSuchProcess):
-                    process.send_signal(number)
+        for process in self._awake:
+            with suppress(psutil.NoSuchProcess):
+                process.send_signal(number)
 
 
 def taking_turns(contenders: Mapping[str, Prepare], rounds: int, root: Path) -> Seconds:
@@ -114,12 +117,13 @@ def _round(those: Sequence[Prepare], root: Path) -> list[float]:
 
 
 def _race(contenders: Sequence[_Contender]) -> None:
-    """From the gate to the last one's end; who has ended sleeps until then."""
+    """From the gate to the last one's end; who has ended sleeps until then. Nobody always follows the same."""
     for contender in contenders:
         contender.stop()
         contender.pipe.send(GO)
     left = list(contenders)
     while left:
+        left.reverse()
         for contender in list(left):
             contender.wake()
             if contender.is_done_within(TURN):
@@ -129,12 +133,18 @@ def _race(contenders: Sequence[_Contender]) -> None:
         contender.wake()
 
 
-def _contend(prepare: Prepare, root: Path, pipe: Connection, stopped: "Synchronized[float]") -> None:
+def _contend(prepare: Prepare, root: Path, pipe: Connection, stopped: ctypes.c_double, parent: int) -> None:
+    lifeline.die_with_parent(parent)
     os.environ["DESCENT_ROOT"] = str(root)
     for name in ("perf_counter", "monotonic"):
-        setattr(time, name, partial(_running, getattr(time, name), stopped))
+        setattr(time, name, partial(_awake, getattr(time, name), stopped))
     pipe.send(prepare(Gate(pipe))())
 
 
-def _running(clock: Callable[[], float], stopped: Any) -> float:
-    return clock() - float(stopped.value)
+def _awake(clock: Callable[[], float], stopped: ctypes.c_double) -> float:
+    """What the clock says, less the time in which the process was stopped; asked again where it just was."""
+    while True:
+        pause = stopped.value
+        seconds = clock() - pause
+        if stopped.value == pause:
+            return seconds

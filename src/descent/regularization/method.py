@@ -69,7 +69,7 @@ class StepOwner:
     def step(self, gradients: Gradients, optimizer: Optimizer) -> Tensor:
         """`gradients` zeroes, computes and returns the loss; it may be called again."""
         loss = gradients()
-        step(optimizer)
+        make_step(optimizer)
         return loss
 
     def state_dict(self) -> dict[str, Any]:
@@ -79,7 +79,7 @@ class StepOwner:
         assert not state
 
 
-def step(optimizer: Optimizer) -> None:
+def make_step(optimizer: Optimizer) -> None:
     """As optimizer.step() does; where neither hook nor profiler listens, without the wrapping that calls them.
 
     That is a thirtieth of a small step. What is wrapped otherwise, by whomever, is left alone.

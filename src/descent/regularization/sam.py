@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim import Optimizer
 
-from descent.regularization.method import Gradients, Method, StepOwner, step
+from descent.regularization.method import Gradients, Method, StepOwner, make_step
 
 
 class SAM(Method, StepOwner):
@@ -36,5 +36,5 @@ class SAM(Method, StepOwner):
         with torch.no_grad():
             for tensor, before in zip([*held, *self._statistics], [*own, *statistics], strict=True):
                 tensor.copy_(before)
-        step(optimizer)
+        make_step(optimizer)
         return loss

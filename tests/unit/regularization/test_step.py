@@ -11,6 +11,7 @@ from torch.optim.optimizer import register_optimizer_step_post_hook, register_op
 from torch.profiler import ProfilerActivity, profile
 
 from descent.regularization import method
+from descent.regularization.sam import SAM
 
 OPTIMIZERS = ["Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "NAdam", "RAdam", "RMSprop", "SGD", "ASGD", "Rprop"]
 
@@ -28,18 +29,21 @@ def test_it_is_the_optimizers_own(weight, name):
     twin.grad = weight.grad.clone()
     stepped, own = (getattr(torch.optim, name)([parameter], lr=0.1) for parameter in (weight, twin))
     for _ in range(3):
-        method.step(stepped)
+        method.make_step(stepped)
         own.step()
     assert torch.equal(weight, twin) and not torch.equal(weight, start)
 
 
-def test_without_a_listener_the_profiler_is_not_told(weight, monkeypatch):
+@pytest.mark.parametrize("owner", [method.StepOwner(), SAM(radius=0.05)], ids=["ordinary", "SAM"])
+def test_without_a_listener_the_profiler_is_not_told(weight, monkeypatch, owner):
     told = []
     record = torch.autograd.profiler.record_function
     monkeypatch.setattr(torch.autograd.profiler, "record_function", lambda name: told.append(name) or record(name))
-    optimizer = Adam([weight])
-    method.step(optimizer)
-    assert told == []
+    optimizer, start = Adam([weight]), weight.detach().clone()
+    if isinstance(owner, SAM):
+        owner.prepare(nn.ParameterList([weight]))
+    owner.step(lambda: torch.tensor(0.5), optimizer)
+    assert told == [] and not torch.equal(weight, start)
     optimizer.step()
     assert told == ["Optimizer.step#Adam.step"]
 
@@ -47,17 +51,17 @@ def test_without_a_listener_the_profiler_is_not_told(weight, monkeypatch):
 def test_a_profiler_sees_it(weight):
     optimizer = Adam([weight])
     with profile(activities=[ProfilerActivity.CPU]) as seen:
-        method.step(optimizer)
+        method.make_step(optimizer)
     assert "Optimizer.step#Adam.step" in {event.key for event in seen.key_averages()}
 
 
 def test_its_hooks_are_called(weight):
     heard, optimizer = [], SGD([weight], lr=0.1)
     optimizer.register_step_pre_hook(lambda *_: heard.append("before"))
-    method.step(optimizer)
+    method.make_step(optimizer)
     assert heard == ["before"]
     optimizer.register_step_post_hook(lambda *_: heard.append("after"))
-    method.step(optimizer)
+    method.make_step(optimizer)
     assert heard == ["before", "before", "after"]
 
 
@@ -66,7 +70,7 @@ def test_hooks_of_all_optimizers_are_called(weight, register):
     heard = []
     handle = register(lambda *_: heard.append("any"))
     try:
-        method.step(SGD([weight], lr=0.1))
+        method.make_step(SGD([weight], lr=0.1))
     finally:
         handle.remove()
     assert heard == ["any"]
@@ -75,7 +79,7 @@ def test_hooks_of_all_optimizers_are_called(weight, register):
 def test_what_an_instance_was_given_is_called(weight):
     heard, optimizer = [], SGD([weight], lr=0.1)
     optimizer.step = lambda: heard.append("instance")
-    method.step(optimizer)
+    method.make_step(optimizer)
     assert heard == ["instance"]
 
 
@@ -91,7 +95,7 @@ def test_what_wraps_a_class_is_called(weight, monkeypatch):
         return whole(*args, **kwargs)
 
     monkeypatch.setattr(SGD, "step", wrapped)
-    method.step(SGD([weight], lr=0.1))
+    method.make_step(SGD([weight], lr=0.1))
     assert heard == ["class"]
 
 
@@ -102,5 +106,5 @@ def test_a_step_that_calls_its_parents(weight):
             return super().step(closure)
 
     start, slope = weight.detach().clone(), weight.grad.clone()
-    method.step(Twice([weight], lr=0.1))
+    method.make_step(Twice([weight], lr=0.1))
     torch.testing.assert_close(weight.detach(), start - 0.2 * slope)
