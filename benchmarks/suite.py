@@ -90,17 +90,19 @@ def _compare(workload: Workload, rounds: int, quick: bool, root: Path, ratios: T
 
 
 def _ours(workload: Workload, more: tuple[str, ...], gate: Gate) -> Fit:
-    """The product, warmed up."""
-    product(workload.config(1, *more))
+    """The product, warmed up for what is longer than that."""
+    if workload.epochs > 1:
+        product(workload.config(1, *more))
     return lambda: product(workload.config(workload.epochs, *more), gate).fit
 
 
 def _by_hand(workload: Workload, gate: Gate) -> Fit:
-    """The plain loop, warmed up."""
+    """The plain loop, warmed up for what is longer than that."""
     torch.set_num_threads(workload.threads)
     needs = _needs(workload)
     fit = partial(plain, needs.model, needs.train, needs.val, needs.lr, needs.rows)
-    fit(1)
+    if workload.epochs > 1:
+        fit(1)
 
     def timed() -> float:
         with gate():
