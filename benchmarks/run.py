@@ -1,6 +1,6 @@
 """Speed as ratios, measured side by side.
 
-python benchmarks/run.py                             everything, some forty minutes
+python benchmarks/run.py                             everything, about an hour
 python benchmarks/run.py --only digits --rounds 3    part of it (digits mnist cnn startup diagnosis augmentation sweeps)
 python benchmarks/run.py --save docs/benchmarks.md   and put the tables between the page's markers
 python benchmarks/run.py --quick                     a smoke run: everything once, tiny, its numbers mean nothing

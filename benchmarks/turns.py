@@ -1,7 +1,7 @@
-"""Two loops beside each other on a machine whose speed wanders: each in a process of its own, one awake at a time.
+"""Loops beside each other on a machine whose speed wanders: each in a process of its own, one awake at a time.
 
-The speed of a shared machine changes within seconds and by more than what is to be measured, so that of two fits one
-after the other each has weather of its own. Here they are stopped and woken by signals in short turns, and their clocks
+The speed of a shared machine changes within seconds, and two fits one after the other would each have weather of
+their own. Here they are stopped and woken by signals in short turns, and their clocks
 stand still meanwhile. What a loop has started, as the process that ships its records, sleeps and wakes with it.
 """
 
@@ -95,7 +95,7 @@ class _Contender:
 
 
 def taking_turns(contenders: Mapping[str, Prepare], rounds: int, root: Path) -> Seconds:
-    """Everybody's seconds. New processes each round: where its memory happens to lie makes one faster all its life."""
+    """Everybody's seconds. New processes each round, so that the luck of one counts once."""
     seconds: Seconds = {name: [] for name in contenders}
     for number in range(rounds):
         for name, taken in zip(contenders, _round(list(contenders.values()), root / str(number)), strict=True):

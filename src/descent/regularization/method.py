@@ -82,7 +82,7 @@ class StepOwner:
 def make_step(optimizer: Optimizer) -> None:
     """As optimizer.step() does; where neither hook nor profiler listens, without the wrapping that calls them.
 
-    That is a thirtieth of a small step. What is wrapped otherwise, by whomever, is left alone.
+    A small step feels it. What is wrapped otherwise, by whomever, is left alone.
     """
     whole = type(optimizer).step
     bare = getattr(whole, "__wrapped__", None)
